@@ -1,0 +1,3 @@
+from hf_asr.cli import main
+
+main()

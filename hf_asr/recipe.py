@@ -1,0 +1,212 @@
+"""The recipe: everything a run can be told, on one page.
+
+Each field carries the line that `docs/recipes.md` and the editor's JSON schema show. No torch is
+imported here, so a wrong recipe is told at once. How a recipe file is found and read: recipe_file.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from hf_asr.errors import UserError
+
+
+def _not_a_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, got {str(value).lower()}")
+    return value
+
+
+# pydantic would read true as 1
+Number = Annotated[float, BeforeValidator(_not_a_bool), Field(allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_not_a_bool)]
+Share = Annotated[float, BeforeValidator(_not_a_bool), Field(ge=0, le=1)]
+# and the texts no and on as booleans
+Switch = Annotated[bool, Field(strict=True)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def line(default: Any, text: str, **limits: Any) -> Any:
+    """A field with its one line of explanation."""
+    return Field(default=default, description=text, **limits)
+
+
+class Source(Section):
+    """Where recordings and transcripts come from."""
+
+    path: str = line(..., "a folder, a table (.csv .tsv .jsonl .parquet), a Hub dataset id, or `embedded:prompts-en`")
+    format: Literal["auto", "audiofolder", "ljspeech", "table", "common_voice", "hub"] = line(
+        "auto", "how to read it; `auto` looks at what lies there"
+    )
+    config: str | None = line(None, "configuration of a Hub dataset; `{language}` stands for the recipe's language")
+    split: str | None = line(None, "split of a Hub dataset, or the TSV of a Common Voice folder (`train`, `dev`, ...)")
+    revision: str | None = line(None, "branch, tag or commit of a Hub dataset (`refs/convert/parquet` for old ones)")
+    streaming: Switch = line(False, "read a Hub dataset as a stream and keep only what `hours` allows on disk")
+    hours: Number | None = line(None, "take at most this many hours, from the beginning", gt=0)
+    use: Literal["split", "train", "validation", "test"] = line(
+        "split", "which side its clips go to; `split` divides them as data.splits says"
+    )
+    weight: Number = line(1.0, "how many times an epoch sees each of its training clips (0.5: every other one)", gt=0)
+    audio_column: str | None = line(None, "column with the audio or its file name (default: the usual names)")
+    text_column: str | None = line(None, "column with the transcript (default: the usual names)")
+    speaker_column: str | None = line(None, "column that names the speaker (default: the usual names)")
+    group_column: str | None = line(None, "column whose values must not be on two sides, e.g. chapter or session")
+
+
+class Splits(Section):
+    """How clips are divided; the same recipe and data always give the same division."""
+
+    by: Literal["auto", "group", "speaker", "transcript", "clip"] = line(
+        "auto", "what must not be on two sides; `auto`: group, else speaker, when there are enough, else transcript"
+    )
+    validation: Number = line(0.1, "share of the audio (below 1) or seconds (1 and above)", ge=0)
+    test: Number = line(0.1, "share of the audio (below 1) or seconds (1 and above)", ge=0)
+    seed: Whole = line(0, "another seed, another division")
+
+    @model_validator(mode="after")
+    def _something_left(self) -> "Splits":
+        taken = sum(size for size in (self.validation, self.test) if size < 1)
+        if taken >= 1:
+            raise ValueError(f"validation and test take {taken:g} of the audio and leave nothing to train on")
+        return self
+
+
+class Data(Section):
+    """The recordings, the transcripts and which clips may serve."""
+
+    sources: tuple[Source, ...] = line(..., "one or more places to read from", min_length=1)
+    splits: Splits = line(Splits(), "train, validation and test")
+    min_seconds: Number = line(0.1, "shorter clips are left out and listed", ge=0)
+    max_seconds: Number = line(30.0, "longer clips are left out and listed", gt=0, le=3600)
+
+    @model_validator(mode="after")
+    def _order(self) -> "Data":
+        if self.min_seconds >= self.max_seconds:
+            raise ValueError(f"min_seconds ({self.min_seconds:g}) must be below max_seconds ({self.max_seconds:g})")
+        return self
+
+
+class Text(Section):
+    """Steps from the transcript as written to the text used, in this order, after Unicode NFC."""
+
+    numerals: Literal["keep", "spell"] = line("keep", "`spell` writes numbers as words (extra `numerals`)")
+    case: Literal["keep", "lower", "upper"] = line("keep", "letter case")
+    punctuation: Literal["keep", "strip"] = line("keep", "`strip` removes punctuation and symbols")
+    keep: str = line("'", "characters that `strip` leaves inside words, e.g. apostrophe, hyphen, ʻokina")
+
+
+class Units(Section):
+    """What a new CTC head predicts; learned from the training transcripts only."""
+
+    kind: Literal["character", "subword"] = line("character", "one letter, or a piece of a word")
+    size: Whole = line(256, "number of subwords, letters included", ge=8)
+    algorithm: Literal["unigram", "bpe"] = line("unigram", "how subwords are found")
+
+
+class Lora(Section):
+    """Train small matrices beside the frozen weights (arXiv:2106.09685); merged when saved."""
+
+    rank: Whole = line(16, "inner size of the added matrices", ge=1)
+    alpha: Number = line(32, "their scale is alpha / rank", gt=0)
+    dropout: Share = line(0.05, "dropout before them")
+    targets: tuple[str, ...] = line(("q_proj", "v_proj"), "names of the layers that get them")
+
+
+class Model(Section):
+    """The checkpoint to start from."""
+
+    checkpoint: str | None = line(None, "Hub id or folder of a CTC model (wav2vec2, hubert, wavlm, ...) or Whisper")
+    revision: str | None = line(None, "branch, tag or commit of the checkpoint")
+    from_scratch: dict[str, Any] | None = line(
+        None, "a transformers configuration to start from random weights; used when `checkpoint` is not given"
+    )
+    config: dict[str, Any] = line({}, "values that replace the checkpoint's own, e.g. mask_time_prob: 0.05")
+    freeze: tuple[Literal["feature_encoder", "encoder", "decoder"], ...] = line((), "parts that are not trained")
+    lora: Lora | None = line(None, "train with LoRA")
+    trust_remote_code: Switch = line(False, "run Python code that a Hub repository brings: only if you have read it")
+
+    @model_validator(mode="after")
+    def _has_a_start(self) -> "Model":
+        if self.checkpoint is None and self.from_scratch is None:
+            raise ValueError("needs `checkpoint` (a Hub id or folder) or `from_scratch` (a configuration)")
+        if self.checkpoint is None and "model_type" not in (self.from_scratch or {}):
+            raise ValueError("from_scratch needs `model_type`, e.g. wav2vec2")
+        return self
+
+
+class Whisper(Section):
+    """For Whisper checkpoints only."""
+
+    language: str | None = line(None, "language token; default the recipe's language, `none` for no token, or borrow one")
+    task: Literal["transcribe", "translate"] = line("transcribe", "task token of multilingual checkpoints")
+    own_length: Switch = line(True, "train and evaluate at the clip's own length, not padded to 30 s")
+    trailing_silence: Number = line(1.0, "seconds of silence kept after a clip at its own length", ge=0)
+    full_context_share: Share = line(0.125, "share of training batches padded to 30 s all the same")
+
+
+class Training(Section):
+    """Budget, batches and optimiser. The first budget reached ends the training."""
+
+    epochs: Number | None = line(None, "passes over the training clips", gt=0)
+    max_steps: Whole | None = line(None, "optimiser steps", ge=1)
+    max_minutes: Number | None = line(None, "minutes of training", gt=0)
+    batch_seconds: Number = line(120, "seconds of audio in an optimiser step, over all devices and parts", gt=0)
+    accumulation: Whole = line(1, "each device takes its share of a step in this many parts", ge=1)
+    learning_rate: Number = line(1e-4, "peak learning rate of AdamW", gt=0, lt=1)
+    warmup: Number = line(0.1, "share of the budget (below 1) or steps (1 and above) of rising learning rate", ge=0)
+    schedule: Literal["linear", "cosine", "constant"] = line("linear", "what follows the warm-up")
+    weight_decay: Number = line(0.0, "of AdamW", ge=0)
+    max_grad_norm: Number = line(1.0, "gradients are clipped to this norm", gt=0)
+    evaluate_every: Whole | None = line(None, "steps between looks at validation; default once an epoch", ge=1)
+    patience: Whole | None = line(None, "stop after this many looks without a better validation WER", ge=1)
+    precision: Literal["auto", "float32", "bf16", "fp16"] = line("auto", "`auto`: bf16 where the GPU has it, else float32")
+    activation_checkpointing: Switch = line(False, "less memory, about a third slower")
+    compile: Switch = line(False, "torch.compile; pays on a GPU after some minutes")
+    workers: Whole | None = line(None, "processes that read audio; default by processor count and device", ge=0)
+    report_to: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = line((), "trackers to write to")
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> "Training":
+        if self.epochs is None and self.max_steps is None and self.max_minutes is None:
+            raise ValueError("needs a budget: epochs, max_steps or max_minutes")
+        return self
+
+
+class Decoding(Section):
+    """How logits become text, the same in training, evaluation and the saved folder."""
+
+    beams: Whole = line(1, "Whisper's beam width; written into the saved generation config", ge=1)
+    batch_seconds: Number = line(240, "seconds of audio decoded at once", gt=0)
+
+
+class Recipe(Section):
+    """From recordings and transcripts to a speech recogniser."""
+
+    name: str = line("", "name of the run; default the recipe's file name", pattern=r"^[\w.-]*$")
+    output: str = line("", "the run folder; default runs/NAME")
+    language: str | None = line(None, "code of the spoken language, e.g. en, cy, no")
+    licence: str | None = line(None, "licence of the fine-tuned model, for its card, e.g. cc-by-sa-3.0")
+    seed: Whole = line(0, "seed of everything random", ge=0)
+    data: Data = line(..., "recordings and transcripts")
+    text: Text = line(Text(), "the text the model learns to write")
+    units: Units = line(Units(), "units of a new CTC head")
+    model: Model = line(..., "the checkpoint to start from")
+    whisper: Whisper = line(Whisper(), "Whisper's own settings")
+    training: Training = line(..., "budget, batches and optimiser")
+    decoding: Decoding = line(Decoding(), "from logits to text")
+    metric: Text = line(
+        Text(case="lower", punctuation="strip"), "normalisation of both sides before WER and CER; printed with them"
+    )
+
+
+class RecipeError(UserError):
+    """Everything that is wrong with a recipe, each as (dotted path, what to do)."""
+
+    def __init__(self, where: str, problems: list[tuple[str, str]]) -> None:
+        self.where, self.problems = where, problems
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        width = max(len(path) for path, _ in problems)
+        super().__init__("\n".join([f"{where} has {count}", *(f"  {p:<{width}}  {text}" for p, text in problems)]))
