@@ -1,0 +1,1 @@
+"""Pretrained networks: loading, heads, lengths."""

@@ -1,0 +1,206 @@
+"""Load any CTC checkpoint or Whisper, as it comes, and give it the units of the data at hand."""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModelForCTC,
+    AutoTokenizer,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2Processor,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+)
+
+from hf_asr import recipe
+from hf_asr.errors import UserError
+from hf_asr.models.ctc import ignore_padding
+from hf_asr.models.recogniser import Family, Recogniser
+from hf_asr.text import vocabulary
+
+
+class CheckpointError(UserError):
+    """The checkpoint cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """How transcripts become labels: a tokenizer, its encoding, and whether the checkpoint brought it."""
+
+    tokenizer: Any
+    encode: Callable[[str], list[int]]
+    kept: bool
+
+
+def load(model: recipe.Model, whisper: recipe.Whisper, language: str | None, skeleton: bool = False) -> Recogniser:
+    """The checkpoint as it comes, in float32; `skeleton` reads no weights (for the check before training).
+
+    Its processor has no tokenizer when it has no head to go with one. Raises CheckpointError.
+    """
+    config = _config(model)
+    if config.model_type == "whisper":
+        return _whisper(model, whisper, language, config, skeleton)
+    return _ctc(model, config, skeleton)
+
+
+def from_folder(folder: str, whisper: recipe.Whisper, language: str | None) -> Recogniser:
+    """A saved model, or a Hub id, ready to decode. Raises CheckpointError when it has no head."""
+    found = load(recipe.Model(checkpoint=folder), whisper, language)
+    if found.processor.tokenizer is None:
+        raise CheckpointError(f"{folder} has no trained CTC head or no tokenizer: fine-tune it first")
+    return found
+
+
+def _config(model: recipe.Model) -> Any:
+    if model.checkpoint is None:
+        given = dict(model.from_scratch or {})
+        return AutoConfig.for_model(given.pop("model_type"), **{**given, **model.config})
+    try:
+        return AutoConfig.from_pretrained(
+            model.checkpoint, revision=model.revision, trust_remote_code=model.trust_remote_code, **model.config
+        )
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot load {model.checkpoint}: {str(error).splitlines()[0]}") from error
+
+
+def _weights(kind: Any, model: recipe.Model, config: Any, skeleton: bool) -> tuple[Any, bool]:
+    """The network in float32 and whether its head was among the stored weights."""
+    if skeleton or model.checkpoint is None:
+        with torch.device("meta" if skeleton else "cpu"):
+            build = kind.from_config if hasattr(kind, "from_config") else kind
+            return build(config), model.checkpoint is not None
+    try:
+        network, about = kind.from_pretrained(
+            model.checkpoint,
+            revision=model.revision,
+            trust_remote_code=model.trust_remote_code,
+            config=config,
+            dtype=torch.float32,  # the file's float16 fails on CPU, and AdamW wants float32
+            use_safetensors=True,  # never unpickle what a stranger stored
+            output_loading_info=True,
+        )
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot load {model.checkpoint}: {str(error).splitlines()[0]}") from error
+    return network, not any(key.startswith("lm_head") for key in about["missing_keys"])
+
+
+def _whisper(
+    model: recipe.Model, whisper: recipe.Whisper, language: str | None, config: Any, skeleton: bool
+) -> Recogniser:
+    network, _ = _weights(WhisperForConditionalGeneration, model, config, skeleton)
+    if model.checkpoint is None:
+        raise CheckpointError("model.from_scratch makes CTC networks; Whisper needs a checkpoint")
+    processor = WhisperProcessor.from_pretrained(model.checkpoint, revision=model.revision)
+    tokenizer, settings = processor.tokenizer, network.generation_config
+    spoken = whisper.language or language
+    if getattr(settings, "is_multilingual", False) and not skeleton:
+        if spoken in (None, "none"):
+            # start and no-timestamps tokens only: for languages that have no token
+            settings.is_multilingual = False
+            prefix = [settings.decoder_start_token_id, settings.no_timestamps_token_id]
+        else:
+            try:
+                tokenizer.set_prefix_tokens(language=spoken, task=whisper.task, predict_timestamps=False)
+            except ValueError as error:
+                raise CheckpointError(f"whisper.language: {error}. Borrow a related language or say none") from error
+            # without them in the saved folder a plain pipeline() guesses the language clip by clip
+            settings.language, settings.task = spoken, whisper.task
+            prefix = list(tokenizer.prefix_tokens)
+    else:
+        prefix = list(tokenizer.prefix_tokens)
+    settings.forced_decoder_ids = None
+    network.config.forced_decoder_ids = None
+
+    def encode(text: str) -> list[int]:
+        # with the leading space of Whisper's own training data
+        return list(tokenizer(" " + text, add_special_tokens=False).input_ids)
+
+    return Recogniser(
+        family="whisper",
+        model=network,
+        processor=processor,
+        encode=encode,
+        prefix=tuple(prefix),
+        trailing_silence=whisper.trailing_silence,
+        about=f"weights of {model.checkpoint}, its own tokens",
+    )
+
+
+def _ctc(model: recipe.Model, config: Any, skeleton: bool) -> Recogniser:
+    network, has_head = _weights(AutoModelForCTC, model, config, skeleton)
+    family: Family = "ctc"
+    ignore_padding(network)
+    network.config.ctc_zero_infinity = True
+    tokenizer, about = None, "random weights"
+    if model.checkpoint is None:
+        extractor = Wav2Vec2FeatureExtractor(return_attention_mask=True)
+    else:
+        where = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
+        extractor = AutoFeatureExtractor.from_pretrained(model.checkpoint, **where)
+        about = f"weights of {model.checkpoint}"
+        if has_head:
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(model.checkpoint, **where)
+            except (OSError, ValueError, KeyError):
+                tokenizer = None  # a head without its vocabulary says nothing: a new one is made and the run says so
+    encode = vocabulary.encoder(tokenizer) if tokenizer is not None else _no_units
+    processor = Wav2Vec2Processor(extractor, tokenizer) if tokenizer is not None else _Headless(extractor)
+    return Recogniser(family=family, model=network, processor=processor, encode=encode, about=about)
+
+
+@dataclass(frozen=True)
+class _Headless:
+    """The processor of a network that has no units yet."""
+
+    feature_extractor: Any
+    tokenizer: None = None
+
+
+def _no_units(text: str) -> list[int]:
+    raise CheckpointError("this network has no units yet")
+
+
+def written_for(recogniser: Recogniser, texts: Iterable[str], units: recipe.Units) -> Written:
+    """The units for these training transcripts: the checkpoint's own when they cover them, else new ones."""
+    own, texts = recogniser.processor.tokenizer, list(texts)
+    if recogniser.family == "whisper":
+        return Written(own, recogniser.encode, kept=True)
+    if own is not None and not any(vocabulary.unknown_characters(own, text) for text in texts):
+        return Written(own, recogniser.encode, kept=True)
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = vocabulary.ctc_tokenizer(vocabulary.build(texts, units), Path(folder))
+        return Written(tokenizer, vocabulary.encoder(tokenizer), kept=False)
+
+
+def with_head(recogniser: Recogniser, written: Written) -> Recogniser:
+    """The recogniser that writes in these units: with its own head, or a new one from random weights."""
+    if written.kept:
+        return replace(recogniser, about=recogniser.about + ("" if recogniser.family == "whisper" else ", its own head"))
+    model, size = recogniser.model, len(written.tokenizer)
+    old = model.lm_head
+    model.lm_head = torch.nn.Linear(old.in_features, size, device=old.weight.device)
+    model.lm_head.weight.data.normal_(std=getattr(model.config, "initializer_range", 0.02))
+    model.lm_head.bias.data.zero_()
+    model.config.vocab_size = size
+    model.config.pad_token_id = written.tokenizer.pad_token_id
+    model.config.bos_token_id = model.config.eos_token_id = None
+    return replace(
+        recogniser,
+        processor=Wav2Vec2Processor(recogniser.processor.feature_extractor, written.tokenizer),
+        encode=written.encode,
+        about=f"{recogniser.about}, a new head of {size} units",
+    )
+
+
+def save(recogniser: Recogniser, folder: Path, beams: int) -> None:
+    """Everything pipeline() needs, and the decoding settings the printed WER was measured with."""
+    if recogniser.family == "whisper":
+        recogniser.model.generation_config.num_beams = beams
+    recogniser.model.save_pretrained(folder)
+    recogniser.processor.save_pretrained(folder)

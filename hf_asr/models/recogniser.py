@@ -1,0 +1,71 @@
+"""A recogniser: a pretrained network together with how it hears (features) and writes (tokens)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from torch import nn
+
+Family = Literal["ctc", "whisper"]
+WHISPER_LABELS = 448  # positions of Whisper's decoder
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """What every later room is handed: to train, to decode with, to save."""
+
+    family: Family
+    model: Any  # PreTrainedModel; its heads and generate() are not typed there
+    processor: Any  # feature_extractor and tokenizer, as saved and as pipeline() loads them
+    encode: Callable[[str], list[int]]  # transcript → label ids, without the prefix
+    prefix: tuple[int, ...] = ()  # Whisper: start, language, task, no timestamps
+    trailing_silence: float = 1.0  # Whisper: seconds kept after a clip at its own length
+    about: str = ""  # where weights and head come from, in words, for the screen and the card
+
+    @property
+    def parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
+
+def frame_counter(recogniser: Recogniser) -> Callable[[int], int] | None:
+    """Samples at 16 kHz → logit frames, exactly; None for Whisper, whose labels need no frames."""
+    if recogniser.family == "whisper":
+        return None
+    network, extractor = recogniser.model, recogniser.processor.feature_extractor
+
+    @lru_cache(maxsize=None)
+    def frames(samples: int) -> int:
+        heard = samples
+        if network.main_input_name == "input_features":
+            features = extractor(np.zeros(samples, np.float32), sampling_rate=16_000, return_tensors="np")
+            heard = features["input_features"].shape[1]
+        return int(network._get_feat_extract_output_lengths(heard))
+
+    return frames
+
+
+def label_limit(recogniser: Recogniser) -> int | None:
+    """The longest transcript in tokens: Whisper's decoder positions less prefix and end."""
+    if recogniser.family == "ctc":
+        return None
+    return int(recogniser.model.config.max_target_positions) - len(recogniser.prefix) - 1
+
+
+def freeze(recogniser: Recogniser, parts: tuple[str, ...]) -> None:
+    """Leave parts of the network as they are: feature_encoder, encoder or decoder.
+
+    Raises ValueError for a part the network does not have.
+    """
+    for part in parts:
+        if recogniser.family == "whisper":
+            inner = recogniser.model.model
+            found: nn.Module | None = {"encoder": inner.encoder, "decoder": inner.decoder}.get(part)
+        else:
+            base = recogniser.model.base_model
+            extractor = getattr(base, "feature_extractor", getattr(base, "feature_projection", None))
+            found = {"encoder": base, "feature_encoder": extractor}.get(part)
+        if found is None:
+            raise ValueError(f"model.freeze: {type(recogniser.model).__name__} has no {part}")
+        found.requires_grad_(False)
