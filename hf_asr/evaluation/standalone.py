@@ -1,0 +1,61 @@
+"""Evaluate any saved model on a recipe's test side, or on all clips of a folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from datasets import Dataset, concatenate_datasets
+
+from hf_asr import recipe, recipe_file
+from hf_asr.data.clips import load_clips
+from hf_asr.evaluation.evaluate import Evaluation, evaluate
+from hf_asr.evaluation.results import PIPELINE, contexts
+from hf_asr.models.checkpoints import from_folder
+from hf_asr.text.normalise import describe
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """What `hf-asr evaluate` found, by context, and how it was compared."""
+
+    model: str
+    found: dict[str, Evaluation]
+    normaliser: str
+    left_out: int
+
+
+def evaluate_recipe(model: str, name: str, overrides: Sequence[str]) -> Standalone:
+    """On the test side of a recipe, as finetune measures it."""
+    settings = recipe_file.load(name, overrides)
+    clips = load_clips(settings.data, settings.text, settings.language)
+    return _measure(model, clips.test, settings, 0)
+
+
+def evaluate_data(model: str, path: str, language: str | None) -> Standalone:
+    """On every usable clip of a folder, table or Hub dataset, with the default normaliser."""
+    settings = recipe.Recipe(
+        language=language,
+        data=recipe.Data(sources=(recipe.Source(path=path, use="test"),)),
+        model=recipe.Model(checkpoint=model),
+        training=recipe.Training(epochs=1),
+    )
+    clips = load_clips(settings.data, settings.text, language)
+    everything = concatenate_datasets([clips.train, clips.validation, clips.test])
+    return _measure(model, everything, settings, len(clips.left_out))
+
+
+def _measure(model: str, clips: Dataset, settings: recipe.Recipe, left_out: int) -> Standalone:
+    recogniser = from_folder(model, settings.whisper, settings.language)
+    recogniser.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    found = {
+        context: evaluate(
+            recogniser,
+            clips,
+            settings.metric,
+            settings.language,
+            settings.decoding,
+            full_context=context == PIPELINE,
+        )
+        for context in contexts(recogniser.family, settings.whisper)
+    }
+    return Standalone(model, found, describe(settings.metric), left_out)

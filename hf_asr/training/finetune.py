@@ -1,0 +1,117 @@
+"""The journey: from a recipe to a run folder with a model, its evidence and its card."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from transformers import set_seed
+
+from hf_asr import recipe_file, run
+from hf_asr.data.account import account
+from hf_asr.data.check import fits
+from hf_asr.data.clips import Clips, load_clips
+from hf_asr.evaluation.evaluate import Evaluation, evaluate
+from hf_asr.evaluation.parity import parity
+from hf_asr.evaluation.results import OWN, PIPELINE, contexts, in_words, once, predictions, summary
+from hf_asr.models import checkpoints
+from hf_asr.models.recogniser import Recogniser, frame_counter, label_limit
+from hf_asr.publish.card import card
+from hf_asr.recipe import Recipe
+from hf_asr.screen import say
+from hf_asr.text.vocabulary import unknown_characters
+from hf_asr.training.train import train
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that is known before a step is trained: what `check` looks at and `finetune` goes on with."""
+
+    clips: Clips
+    recogniser: Recogniser
+    written: checkpoints.Written
+
+
+def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
+    """Recordings, transcripts, checkpoint and units, and the clips that fit them; nothing is trained."""
+    with PartialState().main_process_first():  # the first fills the caches, the others read them
+        clips = load_clips(recipe.data, recipe.text, recipe.language)
+    recogniser = checkpoints.load(recipe.model, recipe.whisper, recipe.language, skeleton)
+    written = checkpoints.written_for(recogniser, clips.train["text"], recipe.units)
+
+    def unknown(text: str) -> set[str]:
+        return set() if recogniser.family == "whisper" else unknown_characters(written.tokenizer, text)
+
+    clips = fits(clips, written.encode, frame_counter(recogniser), label_limit(recogniser), unknown)
+    return Ready(clips, recogniser, written)
+
+
+def finetune(recipe: Recipe) -> dict[str, Any]:
+    """Run the recipe, or go on where it was interrupted; returns what results.json holds.
+
+    Raises RunError, DataError, CheckpointError, each with what to do.
+    """
+    folder, state = Path(recipe.output), PartialState()
+    if state.is_main_process:
+        run.open_folder(folder, recipe_file.dump(recipe))
+    state.wait_for_everyone()
+    set_seed(recipe.seed)
+
+    ready = prepare(recipe)
+    clips, recogniser = ready.clips, ready.recogniser
+    if state.is_main_process:
+        run.write_json(folder / run.DATA, account(clips))
+        run.write_json(folder / run.ENVIRONMENT, run.environment())
+    _tell_data(clips)
+
+    before = {}
+    if recogniser.processor.tokenizer is not None:
+        before = {context: _zero_shot(folder, recogniser, clips, recipe, context) for context in _contexts(recipe, ready)}
+
+    set_seed(recipe.seed)
+    recogniser = checkpoints.with_head(recogniser, ready.written)
+    say(f"[bold]model[/]  {recogniser.about}")
+    recogniser, trained = train(recogniser, clips, recipe, folder)
+    if state.is_main_process:
+        checkpoints.save(recogniser, folder / "model.new", recipe.decoding.beams)
+        run.replace_folder(folder / "model.new", folder / run.MODEL)
+    state.wait_for_everyone()
+
+    after = {context: _test(recogniser, clips, recipe, context) for context in _contexts(recipe, ready)}
+    if not state.is_main_process:
+        return {}
+    same = parity(folder / run.MODEL, clips.test, after[PIPELINE].predictions)
+    results = summary(recipe, recogniser.about, before, after, asdict(trained), same)
+    run.write_lines(folder / run.PREDICTIONS, predictions(before, after))
+    data, environment = run.read_json(folder / run.DATA), run.read_json(folder / run.ENVIRONMENT)
+    run.write(folder / run.CARD, card(recipe, results, data, environment))
+    run.write_json(folder / run.RESULTS, results)  # last: it marks the run as finished
+    run.clean(folder)
+    return results
+
+
+def _contexts(recipe: Recipe, ready: Ready) -> tuple[str, ...]:
+    return contexts(ready.recogniser.family, recipe.whisper)
+
+
+def _test(recogniser: Recogniser, clips: Clips, recipe: Recipe, context: str) -> Evaluation:
+    return evaluate(
+        recogniser, clips.test, recipe.metric, recipe.language, recipe.decoding, full_context=context == PIPELINE
+    )
+
+
+def _zero_shot(folder: Path, recogniser: Recogniser, clips: Clips, recipe: Recipe, context: str) -> Evaluation:
+    recogniser.model.to(PartialState().device)
+    found = once(folder, f"zero-shot {context}", lambda: _test(recogniser, clips, recipe, context))
+    say(f"[bold]zero-shot[/]  {in_words(found.score)}" + (f"  ({context})" if context == OWN else ""))
+    return found
+
+
+def _tell_data(clips: Clips) -> None:
+    sides = {"train": clips.train, "validation": clips.validation, "test": clips.test}
+    parts = [f"{name} {len(table)} clips, {sum(table['seconds']) / 60:.1f} min" for name, table in sides.items()]
+    say(f"[bold]data[/]  {'; '.join(parts)}")
+    if clips.left_out:
+        say(f"  left out {len(clips.left_out)} of {clips.given} clips: each is listed in data.json")
+    for warning in clips.warnings:
+        say(f"  [yellow]warning[/] {warning}")

@@ -1,0 +1,32 @@
+"""LoRA (arXiv:2106.09685) around any recogniser, and back to a plain network."""
+
+from typing import Any
+
+from peft import LoraConfig, PeftModel, get_peft_model
+
+from hf_asr import recipe
+from hf_asr.models.recogniser import Recogniser
+
+
+def adapted(recogniser: Recogniser, lora: recipe.Lora | None) -> Any:
+    """The network to train: the recogniser's own, or the same with LoRA layers inside (arXiv:2106.09685)."""
+    if lora is None:
+        return recogniser.model
+    layers = {name.rpartition(".")[2] for name, _ in recogniser.model.named_modules()}
+    missing = [target for target in lora.targets if target not in layers]
+    if missing:
+        raise ValueError(f"model.lora.targets: no layer of this network is named {', '.join(missing)}")
+    settings = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.targets),
+        # a new CTC head is random: matrices beside it would not do
+        modules_to_save=["lm_head"] if recogniser.family == "ctc" else None,
+    )
+    return get_peft_model(recogniser.model, settings)
+
+
+def merged(network: Any) -> Any:
+    """The plain network, LoRA's matrices added into the weights."""
+    return network.merge_and_unload() if isinstance(network, PeftModel) else network
