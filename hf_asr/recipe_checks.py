@@ -1,0 +1,135 @@
+"""What a recipe names must be there: told before anything heavy is imported, let alone downloaded."""
+
+import importlib.util
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hf_asr.recipe import Model, Source, Text
+from hf_asr.recipe_errors import nearest
+from hf_asr.recipe_yaml import Problem
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+# what transformers makes a CTC model of; transformers itself takes seconds to ask (a test does)
+MODEL_TYPES = (
+    "data2vec-audio",
+    "granite_speech5_ctc",
+    "hubert",
+    "lasr_ctc",
+    "parakeet_ctc",
+    "sew",
+    "sew-d",
+    "unispeech",
+    "unispeech-sat",
+    "wav2vec2",
+    "wav2vec2-bert",
+    "wav2vec2-conformer",
+    "wavlm",
+)
+
+
+def sensible(
+    sources: Sequence[Source | None], model: Model | None, texts: dict[str, Text | None], language: object
+) -> list[Problem]:
+    """What no single field shows. None stands for a section that is wrong already; `texts` are text and metric."""
+    found: list[Problem] = []
+    for index, source in enumerate(sources):
+        if source and source.use in ("validation", "test") and source.weight != 1:
+            told = f"weights are for training clips, and this source's go to {source.use}: leave it out"
+            found.append((f"data.sources.{index}.weight", told))
+    if sources and all(source and source.use in ("validation", "test") for source in sources):
+        found.append(("data.sources", "none trains: one needs `use: train`, or `use: split`"))
+    if model and model.checkpoint is None and model.from_scratch:
+        kind = str(model.from_scratch["model_type"])
+        if kind not in MODEL_TYPES:
+            told = f"no CTC network is called {kind!r}{nearest(kind, MODEL_TYPES)}; known: {', '.join(MODEL_TYPES)}"
+            found.append(("model.from_scratch.model_type", told))
+    for name, text in texts.items():
+        if text and text.numerals == "spell":
+            if language is None:
+                found.append(("language", f"missing: `{name}.numerals: spell` must know it"))
+            if importlib.util.find_spec("num2words") is None:
+                found.append((f"{name}.numerals", '`spell` needs num2words: pip install "hf-asr[numerals]"'))
+    return found
+
+
+def present(sources: Sequence[Source | None], model: Model | None, output: object) -> list[Problem]:
+    """Local folders and files, the Hub's where it can be known without asking it, embedded data, the run folder."""
+    found: list[Problem] = []
+    for index, source in enumerate(sources):
+        if source:
+            found += ((f"data.sources.{index}.path", told) for told in _source(source, index))
+    if model and model.checkpoint is not None:
+        found += (("model.checkpoint", told) for told in _checkpoint(model.checkpoint, model.revision))
+    if isinstance(output, str) and Path(output).is_file():
+        found.append(("output", f"{output!r} is a file: name a folder to make"))
+    return found
+
+
+def _source(source: Source, index: int) -> Iterator[str]:
+    path = Path(source.path).expanduser()
+    if source.path.startswith("embedded:"):
+        name = source.path.removeprefix("embedded:")
+        names = sorted({file.parent.name for file in (Path(__file__).parent / "assets").glob("*/metadata.*")})
+        if name not in names:
+            yield f"no embedded data is called {name!r}{nearest(name, names)}; there is {', '.join(names) or 'none'}"
+    elif path.exists():
+        return
+    elif source.format == "hub" or (source.format == "auto" and _on_hub(source.path)):
+        if _offline() and not _cached("dataset", source.path, source.revision, ""):
+            yield _unreachable(source.path, f"data.sources.{index}.path=FOLDER")
+    else:
+        hint = "; a Hub dataset is written user/name" if source.format == "auto" and "/" not in source.path else ""
+        yield f"no such file or folder: {source.path!r}, from {Path.cwd()}{_neighbour(path)}{hint}"
+
+
+def _checkpoint(checkpoint: str, revision: str | None) -> Iterator[str]:
+    folder = Path(checkpoint)
+    if folder.is_file():
+        yield f"{checkpoint!r} is a file: name the folder with its config.json"
+    elif folder.is_dir():
+        if not (folder / "config.json").is_file():
+            inner = folder / "model"
+            hint = f" (did you mean `{inner}`?)" if (inner / "config.json").is_file() else ""
+            yield f"the folder {checkpoint!r} has no config.json: it is no checkpoint{hint}"
+    elif not HUB_ID.fullmatch(checkpoint):
+        hint = _neighbour(folder) or "; a Hub id is written user/name, e.g. openai/whisper-small"
+        yield f"no such folder: {checkpoint!r}, from {Path.cwd()}{hint}"
+    elif _offline() and not _cached("model", checkpoint, revision, "config.json"):
+        yield _unreachable(checkpoint, "model.checkpoint=FOLDER")
+
+
+def _on_hub(path: str) -> bool:
+    return bool(HUB_ID.fullmatch(path)) and Path(path).suffix.lower() not in TABLES
+
+
+def _neighbour(path: Path) -> str:
+    """A near name in the same folder."""
+    folder = path.parent
+    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    return nearest(path.name, names)
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE
+
+
+def _cached(kind: str, repository: str, revision: str | None, file: str) -> bool:
+    """Looked up in the cache's folders: `try_to_load_from_cache` takes longer to import than all the rest."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"{kind}s--{repository.replace('/', '--')}"
+    reference = folder / "refs" / (revision or "main")
+    commit = reference.read_text().strip() if reference.is_file() else revision
+    return commit is not None and (folder / "snapshots" / commit / file).exists()
+
+
+def _unreachable(repository: str, override: str) -> str:
+    return (
+        f"{repository!r} is no local folder, is not in the cache, and the Hub is switched off (HF_HUB_OFFLINE): "
+        f"go online once, or --set {override}"
+    )
