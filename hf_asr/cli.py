@@ -31,7 +31,7 @@ def finetune(
     dry_run: Annotated[bool, typer.Option(help="check everything, train nothing")] = False,
 ) -> None:
     """From recordings to a fine-tuned model. The same command again goes on with an interrupted run."""
-    from hf_asr import recipe_file
+    from hf_asr.recipe import file as recipe_file
 
     settings = recipe_file.load(recipe, override or ())
     if dry_run:
@@ -49,7 +49,7 @@ def finetune(
 @app.command(epilog="Example: hf-asr check my-voice --set data.sources.0.path=recordings")
 def check(recipe: RecipeName, override: Overrides = None) -> None:
     """Everything that can be known before a step is trained; exit code 1 when training would fail."""
-    from hf_asr import recipe_file
+    from hf_asr.recipe import file as recipe_file
 
     settings = recipe_file.load(recipe, override or ())
     quiet()
@@ -105,7 +105,7 @@ def transcribe(
 @recipes.command("list")
 def list_recipes() -> None:
     """The shipped recipes and what each is for."""
-    from hf_asr import recipe_file
+    from hf_asr.recipe import file as recipe_file
 
     for name, purpose in recipe_file.shipped():
         typer.echo(f"{name:<18} {purpose}")
@@ -114,7 +114,7 @@ def list_recipes() -> None:
 @recipes.command("show")
 def show_recipe(recipe: RecipeName, override: Overrides = None) -> None:
     """The resolved recipe: every default written out."""
-    from hf_asr import recipe_file
+    from hf_asr.recipe import file as recipe_file
 
     typer.echo(recipe_file.dump(recipe_file.load(recipe, override or ())), nl=False)
 
@@ -125,7 +125,7 @@ def new_recipe(
     family: Annotated[Literal["ctc", "whisper"], typer.Option(help="kind of checkpoint")] = "ctc",
 ) -> None:
     """Print a commented recipe for a folder of yours."""
-    from hf_asr import recipe_file
+    from hf_asr.recipe import file as recipe_file
 
     typer.echo(recipe_file.new(folder, family), nl=False)
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from hf_asr.recipe_docs import json_schema, reference
+from hf_asr.recipe.reference import json_schema, reference
 
 DOCS = Path(__file__).parents[1] / "docs"
 

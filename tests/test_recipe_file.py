@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hf_asr import recipe_file
+from hf_asr.recipe import file as recipe_file
 from hf_asr.recipe import Recipe, RecipeError, Section
-from hf_asr.recipe_checks import MODEL_TYPES
-from hf_asr.recipe_yaml import parse, write
+from hf_asr.recipe.checks import MODEL_TYPES
+from hf_asr.recipe.scalars import parse, write
 
 ROOT = Path(__file__).parents[1]
 
@@ -350,7 +350,7 @@ def test_a_broken_recipe_is_told_before_anything_heavy_is_imported(here: Path) -
     Path("r.yaml").write_text(GOOD.replace("base", "openai/whisper-nano") + "  max_steps: ten\n")
     code = (
         "import sys, time; began = time.process_time()\n"
-        "from hf_asr import recipe_file\n"
+        "from hf_asr.recipe import file as recipe_file\n"
         "try: recipe_file.load('r.yaml')\n"
         "except Exception as error: print(len(error.problems))\n"
         "print(time.process_time() - began)\n"

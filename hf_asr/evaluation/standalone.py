@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from datasets import Dataset, concatenate_datasets
 
-from hf_asr import recipe, recipe_file
+from hf_asr import recipe
 from hf_asr.data.clips import load_clips
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.results import PIPELINE, contexts
 from hf_asr.models.checkpoints import from_folder
+from hf_asr.recipe import file as recipe_file
 from hf_asr.text.normalise import describe
 
 

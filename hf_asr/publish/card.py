@@ -3,7 +3,7 @@
 from typing import Any
 
 from hf_asr.recipe import Recipe
-from hf_asr.recipe_file import dump
+from hf_asr.recipe.file import dump
 
 USE = '''```python
 from transformers import pipeline

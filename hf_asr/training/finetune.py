@@ -7,7 +7,7 @@ from typing import Any
 from accelerate import PartialState
 from transformers import set_seed
 
-from hf_asr import recipe_file, run
+from hf_asr import run
 from hf_asr.data.account import account
 from hf_asr.data.check import fits
 from hf_asr.data.clips import Clips, load_clips
@@ -18,6 +18,7 @@ from hf_asr.models import checkpoints
 from hf_asr.models.recogniser import Recogniser, frame_counter, label_limit
 from hf_asr.publish.card import card
 from hf_asr.recipe import Recipe
+from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
 from hf_asr.text.vocabulary import unknown_characters
 from hf_asr.training.train import train

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hf_asr.recipe import Data, Model, Recipe, Section, Source, Training
-from hf_asr.recipe_errors import section_of
-from hf_asr.recipe_yaml import write
+from hf_asr.recipe.errors import section_of
+from hf_asr.recipe.scalars import write
 
 _INTRODUCTION = """# The recipe
 

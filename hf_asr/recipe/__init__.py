@@ -1,7 +1,7 @@
 """The recipe: everything a run can be told, on one page.
 
 Each field carries the line that `docs/recipes.md` and the editor's JSON schema show. No torch is
-imported here, so a wrong recipe is told at once. How a recipe file is found and read: recipe_file.
+imported here, so a wrong recipe is told at once. How a recipe file is found and read: hf_asr.recipe.file.
 """
 
 from typing import Annotated, Any, Literal

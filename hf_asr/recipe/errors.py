@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from hf_asr.recipe import Recipe
-from hf_asr.recipe_yaml import Problem
+from hf_asr.recipe.scalars import Problem
 
 Place = Sequence[str | int]
 

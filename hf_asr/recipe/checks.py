@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hf_asr.recipe import Model, Source, Text
-from hf_asr.recipe_errors import nearest
-from hf_asr.recipe_yaml import Problem
+from hf_asr.recipe.errors import nearest
+from hf_asr.recipe.scalars import Problem
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -72,7 +72,7 @@ def _source(source: Source, index: int) -> Iterator[str]:
     path = Path(source.path).expanduser()
     if source.path.startswith("embedded:"):
         name = source.path.removeprefix("embedded:")
-        names = sorted({file.parent.name for file in (Path(__file__).parent / "assets").glob("*/metadata.*")})
+        names = sorted({file.parent.name for file in (Path(__file__).parents[1] / "assets").glob("*/metadata.*")})
         if name not in names:
             yield f"no embedded data is called {name!r}{nearest(name, names)}; there is {', '.join(names) or 'none'}"
     elif path.exists():

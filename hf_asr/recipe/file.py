@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hf_asr import recipe_errors, recipe_yaml
+from hf_asr.recipe import errors, scalars
 from hf_asr.recipe import Model, Recipe, RecipeError, Source, Text
-from hf_asr.recipe_checks import present, sensible
-from hf_asr.recipe_docs import json_schema, new, reference
-from hf_asr.recipe_yaml import Problem
+from hf_asr.recipe.checks import present, sensible
+from hf_asr.recipe.reference import json_schema, new, reference
+from hf_asr.recipe.scalars import Problem
 
 __all__ = ["dump", "find", "json_schema", "load", "new", "reference", "shipped"]
 
@@ -58,7 +58,7 @@ def load(name_or_path: str, overrides: Sequence[str] = (), check_exists: bool = 
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
-        problems += recipe_errors.problems(error)
+        problems += errors.problems(error)
     data = tree.get("data")
     given = data.get("sources") if isinstance(data, dict) else None
     sources = [_valid(Source, source) for source in given] if isinstance(given, list) else []
@@ -74,13 +74,14 @@ def load(name_or_path: str, overrides: Sequence[str] = (), check_exists: bool = 
 
 def dump(recipe: Recipe) -> str:
     """The recipe as YAML, every default written out; `load` gives an equal one."""
-    return recipe_yaml.write(recipe.model_dump())
+    return scalars.write(recipe.model_dump())
 
 
 def _folder() -> Path:
     """In the wheel recipes lie inside the package, in a checkout beside it."""
-    inside = Path(__file__).parent / "recipes"
-    return inside if inside.is_dir() else Path(__file__).parents[1] / "recipes"
+    package = Path(__file__).parents[1]
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
 
 
 def _purpose(file: Path) -> str:
@@ -95,7 +96,7 @@ def _read(path: Path, where: str) -> tuple[dict[str, Any], list[Problem]]:
         raise RecipeError(where, [("file", f"is not UTF-8 text, from byte {error.start + 1} on")]) from error
     except OSError as error:
         raise RecipeError(where, [("file", f"cannot be read: {error.strerror}")]) from error
-    tree, problems = recipe_yaml.parse(text)
+    tree, problems = scalars.parse(text)
     if tree is None:
         raise RecipeError(where, problems or [("file", "is empty: a recipe needs data, model and training")])
     if not isinstance(tree, dict):
@@ -110,7 +111,7 @@ def _override(tree: dict[str, Any], override: str) -> list[Problem]:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         return [("--set", f"expected KEY=VALUE, e.g. training.max_steps=200, got {override!r}")]
-    value, problems = recipe_yaml.parse(raw)
+    value, problems = scalars.parse(raw)
     if problems:
         return [(f"--set {key}", f"{told} (in {raw!r})") for _, told in problems]
     here: Any = tree
@@ -139,7 +140,7 @@ def _fill(tree: dict[str, Any], stem: str) -> list[Problem]:
     for place, section in (((), tree), (("data",), data)):
         if isinstance(section, dict):
             for key in [key for key, value in section.items() if value is None]:
-                if recipe_errors.section_at((*place, key)):
+                if errors.section_at((*place, key)):
                     del section[key]
     tree["name"] = tree.get("name") or re.sub(r"[^\w.-]+", "-", stem)
     tree["output"] = tree.get("output") or f"runs/{tree['name']}"
