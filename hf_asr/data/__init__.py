@@ -1,0 +1,1 @@
+"""Recordings and transcripts: from sources to one table of clips, divided and checked."""
