@@ -110,7 +110,7 @@ def environment() -> dict[str, Any]:
     import torch
 
     packages = ("hf-asr", "torch", "transformers", "datasets", "accelerate", "peft", "tokenizers", "soundfile", "soxr")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in packages:
         try:
             versions[package] = metadata.version(package)
@@ -137,7 +137,12 @@ def _commit() -> str | None:
         return None
     try:
         found = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], cwd=here, capture_output=True, text=True, timeout=10, check=True
+            ["git", "describe", "--always", "--dirty=+"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

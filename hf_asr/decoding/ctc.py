@@ -30,7 +30,7 @@ def read_path(recogniser: Recogniser, path: Tensor, seconds_per_frame: float | N
         return Hypothesis(str(tokenizer.decode(path.tolist(), skip_special_tokens=False)).strip())
     found: Any = tokenizer.decode(path.tolist(), skip_special_tokens=False, output_word_offsets=True)
     words = (
-        Word(word["word"], word["start_offset"] * seconds_per_frame, word["end_offset"] * seconds_per_frame)
+        Word(word["word"], *(float(word[edge] * seconds_per_frame) for edge in ("start_offset", "end_offset")))
         for word in found["word_offsets"]
     )
     return Hypothesis(str(found["text"]).strip(), tuple(words))

@@ -12,6 +12,7 @@ from transformers import (
     AutoFeatureExtractor,
     AutoModelForCTC,
     AutoTokenizer,
+    SeamlessM4TFeatureExtractor,
     Wav2Vec2FeatureExtractor,
     Wav2Vec2Processor,
     WhisperForConditionalGeneration,
@@ -133,13 +134,16 @@ def _whisper(
 
 
 def _ctc(model: recipe.Model, config: Any, skeleton: bool) -> Recogniser:
+    if config.vocab_size is None:
+        config.vocab_size = 1  # w2v-bert will not be made without; with_head sets the real one
     network, has_head = _weights(AutoModelForCTC, model, config, skeleton)
     family: Family = "ctc"
     ignore_padding(network)
     network.config.ctc_zero_infinity = True
     tokenizer, about = None, "random weights"
     if model.checkpoint is None:
-        extractor = Wav2Vec2FeatureExtractor(return_attention_mask=True)
+        mel = network.main_input_name == "input_features"  # wav2vec2-bert
+        extractor = SeamlessM4TFeatureExtractor() if mel else Wav2Vec2FeatureExtractor(return_attention_mask=True)
     else:
         where = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
         extractor = AutoFeatureExtractor.from_pretrained(model.checkpoint, **where)

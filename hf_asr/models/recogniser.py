@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -35,7 +35,7 @@ def frame_counter(recogniser: Recogniser) -> Callable[[int], int] | None:
         return None
     network, extractor = recogniser.model, recogniser.processor.feature_extractor
 
-    @lru_cache(maxsize=None)
+    @cache
     def frames(samples: int) -> int:
         heard = samples
         if network.main_input_name == "input_features":

@@ -34,7 +34,9 @@ def context(model: WhisperForConditionalGeneration, seconds: float) -> Iterator[
     if frames == positions:
         yield
         return
-    encoder.embed_positions = nn.Embedding.from_pretrained(full.weight[:frames].detach(), freeze=True)
+    encoder.embed_positions = nn.Embedding(
+        frames, full.embedding_dim, _weight=full.weight[:frames].detach(), _freeze=True
+    )
     model.config.max_source_positions = frames
     try:
         yield

@@ -4,7 +4,6 @@ A step's clips, and with Whisper its window, follow from (seed, epoch) alone. Ho
 the step and in how many parts they take it comes after, so that neither changes what is learned.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,10 +49,10 @@ class Plan:
         clips = draw.permutation(np.repeat(np.arange(len(times)), times))
         full, own = self._divide(clips, draw.random())
         blurred = self.seconds[own] * (1 + NEIGHBOURS * draw.random(len(own)))
-        steps = [(batch, False) for batch in self._fill(own[np.argsort(blurred, kind="stable")], 0.0)]
-        steps += [(batch, True) for batch in self._fill(full, FULL_SECONDS)]
-        order = draw.permutation(len(steps))
-        return [self._picks(*steps[i], number) for i in order]
+        batches = self._fill(own[np.argsort(blurred, kind="stable")], 0.0)
+        steps = [self._picks(batch, False, number) for batch in batches]
+        steps += [self._picks(batch, True, number) for batch in self._fill(full, FULL_SECONDS)]
+        return [steps[i] for i in draw.permutation(len(steps))]
 
     def _divide(self, clips: np.ndarray, chance: float) -> tuple[np.ndarray, np.ndarray]:
         """The clips for steps padded to 30 s, enough to make `full_context_share` of the steps, and the rest."""
@@ -153,7 +152,7 @@ Batch = dict[str, Any]  # tensors for the network, `labels` [batch, longest] pad
 def collate(recogniser: Recogniser) -> Callable[[Sequence[Loaded]], Batch]:
     """Clips to padded tensors; features are computed here, in the loader's workers, and never stored."""
     extract, prefix = recogniser.processor.feature_extractor, list(recogniser.prefix)
-    end = getattr(recogniser.processor.tokenizer, "eos_token_id", None)
+    end = int(getattr(recogniser.processor.tokenizer, "eos_token_id", None) or 0)  # Whisper's alone is used
 
     def ctc(clips: Sequence[Loaded], samples: list[np.ndarray]) -> Batch:
         batch = extract(samples, sampling_rate=RATE, padding=True, return_attention_mask=True, return_tensors="pt")

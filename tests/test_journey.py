@@ -1,0 +1,162 @@
+"""The journey on real speech, through the command line; and what it says to people who give it bad things."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hf_asr import run
+from tests import small
+
+PROMPTS = small.ROOT / "hf_asr" / "assets" / "prompts-en"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("journey")
+    done = small.hf_asr(*small.command(small.write(folder), folder / "run", training__max_steps=4))
+    assert done.returncode == 0, done.stderr
+    assert "pipeline() on the saved folder: same text" in done.stdout
+    return folder / "run"
+
+
+def test_the_run_folder(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    whole = {run.RECIPE, run.ENVIRONMENT, run.DATA, run.LOG, run.PREDICTIONS, run.RESULTS, run.CARD, run.MODEL}
+    assert names == whole
+    results, data = run.read_json(finished / run.RESULTS), run.read_json(finished / run.DATA)
+    assert results["training"]["steps"] == 4
+    assert results["parity"]["equal"] == results["parity"]["clips"] > 0
+    sides = data["sides"]
+    assert data["given"] == sum(side["clips"] for side in sides.values()) + len(data["left_out"])
+    assert len(run.read_lines(finished / run.PREDICTIONS)) == sides["test"]["clips"]
+    assert f"{results['fine_tuned']['pipeline']['wer']:.1%}" in (finished / run.CARD).read_text()
+
+
+def test_pipeline_in_a_process_without_hf_asr(finished: Path) -> None:
+    clip = next((PROMPTS / "clips").iterdir())
+    samples, _ = soundfile.read(clip, dtype="float32")
+    np.save(finished.parent / "clip.npy", samples[::3])  # 48 to 16 kHz, roughly: only that it runs matters here
+    code = (
+        "import sys; sys.modules['hf_asr'] = None\n"
+        "import numpy, transformers\n"
+        f"asr = transformers.pipeline('automatic-speech-recognition', model={str(finished / run.MODEL)!r})\n"
+        f"print(repr(asr(numpy.load({str(finished.parent / 'clip.npy')!r}))['text']))\n"
+    )
+    done = small.hf_asr("-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_evaluate_gives_the_same_numbers(finished: Path) -> None:
+    recipe, output = finished / run.RECIPE, finished.parent / "hypotheses.jsonl"
+    done = small.hf_asr(
+        "-m", "hf_asr", "evaluate", str(finished / run.MODEL), "--recipe", str(recipe), "--output", str(output)
+    )
+    assert done.returncode == 0, done.stderr
+    ours = {row["id"]: row["fine_tuned"]["pipeline"] for row in run.read_lines(finished / run.PREDICTIONS)}
+    assert {row["id"]: row["hypothesis"] for row in run.read_lines(output)} == ours
+    assert f"WER {run.read_json(finished / run.RESULTS)['fine_tuned']['pipeline']['wer']:.1%}" in done.stdout
+
+
+def test_transcribe_files(finished: Path, tmp_path: Path) -> None:
+    clips = sorted((PROMPTS / "clips").iterdir())[:2]
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF....")
+    paths = [str(path) for path in (*clips, broken)]
+    done = small.hf_asr("-m", "hf_asr", "transcribe", *paths, "--model", str(finished / run.MODEL), "--format", "json")
+    assert done.returncode == 1  # one of them could not be read, which is told
+    assert "broken.wav" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [json.loads(line)["file"] for line in done.stdout.splitlines()] == paths[:2]
+
+
+def clip(path: Path, seconds: float, seed: int = 0) -> None:
+    noise = np.random.default_rng(seed).normal(scale=0.1, size=round(16_000 * seconds))
+    soundfile.write(path, noise.astype(np.float32), 16_000)
+
+
+@pytest.fixture
+def dirty(tmp_path: Path) -> Path:
+    """40 good clips and five that cannot serve."""
+    folder = tmp_path / "dirty"
+    folder.mkdir()
+    rows: list[tuple[str, bytes]] = []
+    for number in range(40):
+        clip(folder / f"good{number}.wav", 1.0 + number / 40, number)
+        rows.append((f"good{number}.wav", f"clip number {number}".encode()))
+    for name, seconds, text in (
+        ("truncated.wav", 2.0, b"cut short"),
+        ("empty.wav", 1.0, b""),
+        ("short.wav", 0.05, b"hi"),
+        ("crowded.wav", 0.3, b"clip number " * 8),
+        ("latin.wav", 1.0, "café".encode("latin-1")),
+    ):
+        clip(folder / name, seconds)
+        rows.append((name, text.strip()))
+    (folder / "truncated.wav").write_bytes((folder / "truncated.wav").read_bytes()[:9000])
+    table = b"".join(name.encode() + b"," + text + b"\n" for name, text in rows)
+    (folder / "metadata.csv").write_bytes(b"file_name,text\n" + table)
+    return folder
+
+
+def test_a_dirty_folder_trains_and_every_loss_is_listed(dirty: Path, tmp_path: Path) -> None:
+    settings = {"data__sources": f"[{{path: {dirty}}}]", "training__max_steps": 2, "data__splits__seed": 3}
+    done = small.hf_asr(*small.command(small.write(tmp_path), tmp_path / "run", **settings))
+    assert done.returncode == 0, done.stderr
+    data = run.read_json(tmp_path / "run" / run.DATA)
+    reasons = {one["id"]: one["reason"] for one in data["left_out"]}
+    expected = {"truncated": "unreadable", "empty": "empty transcript", "short": "too short", "latin": "not UTF-8"}
+    assert {name.removesuffix(".wav"): reason for name, reason in reasons.items()}.items() >= expected.items()
+    # a clip that no alignment can serve is lost to training only
+    crowded = {name for name, reason in reasons.items() if reason == "not alignable"}
+    assert len(crowded) == 1 or any("not alignable" in warning for warning in data["warnings"])
+    assert data["given"] == 45 == sum(side["clips"] for side in data["sides"].values()) + len(reasons)
+
+
+def test_nothing_usable_is_one_clear_error(tmp_path: Path) -> None:
+    folder = tmp_path / "useless"
+    folder.mkdir()
+    clip(folder / "short.wav", 0.02)
+    clip(folder / "empty.wav", 1.0)
+    with (folder / "metadata.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file_name", "text"), ("short.wav", "hi"), ("empty.wav", "")])
+    settings = {"data__sources": f"[{{path: {folder}}}]"}
+    done = small.hf_asr(*small.command(small.write(tmp_path), tmp_path / "run", **settings))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "too short" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_check_prints_what_will_happen(tmp_path: Path) -> None:
+    done = small.hf_asr("-m", "hf_asr", "check", str(small.write(tmp_path)))
+    assert done.returncode == 0, done.stderr
+    for words in ("left out: too long", "characters in train", "a new head", "24 steps", "GiB"):
+        assert words in done.stdout, words
+    assert not (small.ROOT / "runs" / "small").exists()
+
+
+def test_all_recipe_errors_at_once(tmp_path: Path) -> None:
+    recipe = small.write(tmp_path)
+    arguments = small.command(recipe, tmp_path / "run", training__learning_rate="fast", data__colour="red", seed=-1)
+    done = small.hf_asr(*arguments)
+    assert done.returncode == 2
+    assert "has 3 problems" in done.stderr
+    assert "expected a number, got 'fast'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_comes_without_torch() -> None:
+    code = "import sys; sys.argv = ['hf-asr', '--help']\nimport hf_asr.cli\ntry: hf_asr.cli.main()\nexcept SystemExit: pass\n"
+    done = small.hf_asr("-c", code + "print('HEAVY', [m for m in ('torch', 'transformers', 'datasets') if m in sys.modules])")
+    assert done.returncode == 0, done.stderr
+    assert "finetune" in done.stdout
+    assert "HEAVY []" in done.stdout
+
+
+def test_two_sources_of_truth_are_refused() -> None:
+    done = small.hf_asr("-m", "hf_asr", "evaluate", "somewhere", "--recipe", "a", "--data", "b")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
