@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hf_asr.decoding.hypothesis import Hypothesis, Word
-from hf_asr.models.recogniser import Recogniser
+from hf_asr.models.recogniser import Recogniser, frame_counter
 
 
 @torch.no_grad()
@@ -19,8 +19,9 @@ def best_path(recogniser: Recogniser, samples: list[np.ndarray]) -> list[Tensor]
     ).to(network.device)
     mask = inputs["attention_mask"]
     logits = network(inputs[network.main_input_name].to(network.dtype), attention_mask=mask).logits
-    lengths = network._get_feat_extract_output_lengths(mask.sum(-1)).tolist()
-    return [path[:length] for path, length in zip(logits.argmax(-1).cpu(), lengths, strict=True)]
+    frames = frame_counter(recogniser)
+    assert frames is not None
+    return [path[: frames(len(clip))] for path, clip in zip(logits.argmax(-1).cpu(), samples, strict=True)]
 
 
 def read_path(recogniser: Recogniser, path: Tensor, seconds_per_frame: float | None = None) -> Hypothesis:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 Family = Literal["ctc", "whisper"]
-WHISPER_LABELS = 448  # positions of Whisper's decoder
+MEL_WINDOW, MEL_HOP = 400, 160  # samples of 16 kHz, in every mel front end of speech checkpoints
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,21 @@ class Recogniser:
 
 
 def frame_counter(recogniser: Recogniser) -> Callable[[int], int] | None:
-    """Samples at 16 kHz → logit frames, exactly; None for Whisper, whose labels need no frames."""
+    """Samples at 16 kHz → logit frames of the clip alone, exactly; None for Whisper, whose labels need no frames."""
     if recogniser.family == "whisper":
         return None
     network, extractor = recogniser.model, recogniser.processor.feature_extractor
 
     @cache
+    def mel_frames(hops: int) -> int:
+        # asked of the extractor itself: w2v-bert's stacks two frames and fills up the last pair, which its
+        # attention mask leaves out and pipeline() reads all the same
+        silence = np.zeros(MEL_WINDOW + hops * MEL_HOP, np.float32)
+        return int(extractor(silence, sampling_rate=16_000, return_tensors="np")["input_features"].shape[1])
+
     def frames(samples: int) -> int:
-        heard = samples
-        if network.main_input_name == "input_features":
-            features = extractor(np.zeros(samples, np.float32), sampling_rate=16_000, return_tensors="np")
-            heard = features["input_features"].shape[1]
+        mel = network.main_input_name == "input_features"
+        heard = mel_frames(max(samples - MEL_WINDOW, 0) // MEL_HOP) if mel else samples
         return int(network._get_feat_extract_output_lengths(heard))
 
     return frames

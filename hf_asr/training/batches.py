@@ -14,7 +14,7 @@ from datasets import Dataset
 from torch import Tensor
 
 from hf_asr.data.audio import RATE, AudioError, decode
-from hf_asr.models.recogniser import Recogniser
+from hf_asr.models.recogniser import Recogniser, frame_counter
 from hf_asr.models.whisper import FULL_SECONDS, own_window
 
 NEIGHBOURS = 0.1  # lengths are blurred by this share before sorting, so that batches differ from epoch to epoch
@@ -152,11 +152,13 @@ Batch = dict[str, Any]  # tensors for the network, `labels` [batch, longest] pad
 def collate(recogniser: Recogniser) -> Callable[[Sequence[Loaded]], Batch]:
     """Clips to padded tensors; features are computed here, in the loader's workers, and never stored."""
     extract, prefix = recogniser.processor.feature_extractor, list(recogniser.prefix)
+    frames = frame_counter(recogniser)
     end = int(getattr(recogniser.processor.tokenizer, "eos_token_id", None) or 0)  # Whisper's alone is used
 
     def ctc(clips: Sequence[Loaded], samples: list[np.ndarray]) -> Batch:
         batch = extract(samples, sampling_rate=RATE, padding=True, return_attention_mask=True, return_tensors="pt")
-        return {**batch, "labels": _padded([clip.labels for clip in clips], -100)}
+        counts = [frames(len(one)) for one in samples] if frames else []
+        return {**batch, "labels": _padded([clip.labels for clip in clips], -100), "frames": torch.tensor(counts)}
 
     def whisper(clips: Sequence[Loaded], samples: list[np.ndarray]) -> Batch:
         window = clips[0].window

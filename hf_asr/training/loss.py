@@ -18,8 +18,8 @@ def summed_loss(recogniser: Recogniser, model: Any, inputs: dict[str, Any], labe
         return torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100, reduction="sum"
         )
+    frames = inputs.pop("frames")
     logits = model(**inputs).logits
-    frames = recogniser.model._get_feat_extract_output_lengths(inputs["attention_mask"].sum(-1))
     asked = labels != -100
     with torch.backends.cudnn.flags(enabled=False):  # its CTC wants short labels and is not deterministic
         loss: Tensor = torch.nn.functional.ctc_loss(
