@@ -42,5 +42,5 @@ def test_accumulation(tmp_path: Path, one: list[tuple[float, float]]) -> None:
 
 
 def test_two_processes(tmp_path: Path, one: list[tuple[float, float]]) -> None:
-    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0")
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
     assert_equal(trained(tmp_path, *launcher), one)

@@ -21,7 +21,7 @@ class Recogniser:
     processor: Any  # feature_extractor and tokenizer, as saved and as pipeline() loads them
     encode: Callable[[str], list[int]]  # transcript → label ids, without the prefix
     prefix: tuple[int, ...] = ()  # Whisper: start, language, task, no timestamps
-    trailing_silence: float = 1.0  # Whisper: seconds kept after a clip at its own length
+    trailing_silence: float = 2.0  # Whisper: seconds kept after a clip at its own length
     about: str = ""  # where weights and head come from, in words, for the screen and the card
 
     @property

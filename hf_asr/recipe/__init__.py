@@ -143,7 +143,7 @@ class Whisper(Section):
     language: str | None = line(None, "language token; default the recipe's language, `none` for no token, or borrow one")
     task: Literal["transcribe", "translate"] = line("transcribe", "task token of multilingual checkpoints")
     own_length: Switch = line(True, "train and evaluate at the clip's own length, not padded to 30 s")
-    trailing_silence: Number = line(1.0, "seconds of silence kept after a clip at its own length", ge=0)
+    trailing_silence: Number = line(2.0, "seconds of silence kept after a clip at its own length", ge=0)
     full_context_share: Share = line(0.125, "share of training batches padded to 30 s all the same")
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import PartialState
 from transformers import set_seed
 
@@ -52,7 +53,8 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
 
     Raises RunError, DataError, CheckpointError, each with what to do.
     """
-    folder, state = Path(recipe.output), PartialState()
+    # without cpu=True, processes that torchrun starts on a CPU would not know of each other
+    folder, state = Path(recipe.output), PartialState(cpu=not torch.cuda.is_available())
     if state.is_main_process:
         run.open_folder(folder, recipe_file.dump(recipe))
     state.wait_for_everyone()
