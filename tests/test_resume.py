@@ -13,28 +13,33 @@ from tests import small
 
 pytestmark = pytest.mark.slow
 
+LONGER = {"training__max_steps": 200, "training__evaluate_every": 9}  # some ten seconds, with dropout and masking
+
 
 @pytest.mark.parametrize("seed", [0])
 def test_three_kills_change_nothing(tmp_path: Path, seed: int) -> None:
     recipe, draw = small.write(tmp_path), random.Random(seed)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    done = small.hf_asr(*small.command(recipe, whole))
+    done = small.hf_asr(*small.command(recipe, whole, **LONGER))
     assert done.returncode == 0, done.stderr
     moments = []
     for _ in range(3):
         process = subprocess.Popen(
-            [sys.executable, *small.command(recipe, killed)], cwd=small.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            [sys.executable, *small.command(recipe, killed, **LONGER)],
+            cwd=small.ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         at = len(run.read_lines(killed / run.LOG))
         # until it is training, then a little further: in a step, a look at validation, or a checkpoint half written
         while process.poll() is None and len(run.read_lines(killed / run.LOG)) <= at:
             time.sleep(0.02)
-        time.sleep(draw.uniform(0.0, 1.5))
+        time.sleep(draw.uniform(0.0, 1.2))
         process.kill()
         process.wait()
         moments.append(len(run.read_lines(killed / run.LOG)))
     assert not (killed / run.RESULTS).exists(), "the kills came too late to show anything"
-    done = small.hf_asr(*small.command(recipe, killed))
+    done = small.hf_asr(*small.command(recipe, killed, **LONGER))
     assert done.returncode == 0, done.stderr
     weights = [(folder / run.MODEL / "model.safetensors").read_bytes() for folder in (whole, killed)]
     assert weights[0] == weights[1], moments
