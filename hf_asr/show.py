@@ -57,7 +57,9 @@ def evaluation_table(found: Standalone, output: Path | None) -> None:
     for context, one in found.found.items():
         score = one.score
         out.print(f"{context}: {in_words(score)}; {score.utterances} clips, {score.words} words,", end=" ")
-        out.print(f"{score.substitutions} substitutions, {score.deletions} deletions, {score.insertions} insertions;", end=" ")
+        out.print(
+            f"{score.substitutions} substitutions, {score.deletions} deletions, {score.insertions} insertions;", end=" "
+        )
         out.print(f"real-time factor {one.real_time_factor:.3f}")
         if one.unreadable:
             out.print(f"  unreadable, counted as if nothing was heard: {', '.join(one.unreadable)}")
@@ -68,10 +70,7 @@ def evaluation_table(found: Standalone, output: Path | None) -> None:
         first = found.found[PIPELINE].predictions
         run.write_lines(
             output,
-            (
-                {"id": p.id, "transcript": p.transcript, "hypothesis": p.hypothesis, "seconds": p.seconds}
-                for p in first
-            ),
+            ({"id": p.id, "transcript": p.transcript, "hypothesis": p.hypothesis, "seconds": p.seconds} for p in first),
         )
         out.print(f"{output}: {len(first)} hypotheses")
 

@@ -66,5 +66,7 @@ def from_hub(step: str, seconds: int) -> str:
     except subprocess.TimeoutExpired:
         failure = f"no answer in {seconds} s"
     if failure:
-        pytest.skip(f"HF_ASR_ASSETS names no folder with whisper-tiny.en, and {HUB_CHECKPOINT} is out of reach: {failure}")
+        pytest.skip(
+            f"HF_ASR_ASSETS names no folder with whisper-tiny.en, and {HUB_CHECKPOINT} is out of reach: {failure}"
+        )
     return done.stdout.strip()

@@ -45,7 +45,13 @@ def write(folder: Path) -> Path:
 def command(recipe: Path, output: Path, **settings: object) -> list[str]:
     """finetune's command line; settings by dotted path, with __ for the dots."""
     pairs = {"output": output, **{key.replace("__", "."): value for key, value in settings.items()}}
-    return ["-m", "hf_asr", "finetune", str(recipe), *(part for k, v in pairs.items() for part in ("--set", f"{k}={v}"))]
+    return [
+        "-m",
+        "hf_asr",
+        "finetune",
+        str(recipe),
+        *(part for k, v in pairs.items() for part in ("--set", f"{k}={v}")),
+    ]
 
 
 def hf_asr(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

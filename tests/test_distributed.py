@@ -19,7 +19,12 @@ def first_steps(folder: Path) -> list[tuple[float, float]]:
 
 def trained(folder: Path, *launcher: str, **settings: object) -> list[tuple[float, float]]:
     # the plan makes steps of at least as many clips as there are parts: 30 s hold more than 2 either way
-    settings = {"training__max_steps": STEPS, "training__evaluate_every": STEPS, "training__learning_rate": 5e-4, **settings}
+    settings = {
+        "training__max_steps": STEPS,
+        "training__evaluate_every": STEPS,
+        "training__learning_rate": 5e-4,
+        **settings,
+    }
     arguments = small.command(small.write(folder), folder / "run", **{**small.QUIET, **settings})
     done = small.hf_asr(*launcher, *arguments, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr

@@ -150,8 +150,11 @@ def test_all_recipe_errors_at_once(tmp_path: Path) -> None:
 
 
 def test_help_comes_without_torch() -> None:
-    code = "import sys; sys.argv = ['hf-asr', '--help']\nimport hf_asr.cli\ntry: hf_asr.cli.main()\nexcept SystemExit: pass\n"
-    done = small.hf_asr("-c", code + "print('HEAVY', [m for m in ('torch', 'transformers', 'datasets') if m in sys.modules])")
+    code = "import sys; sys.argv = ['hf-asr', '--help']\nimport hf_asr.cli\n"
+    code += "try: hf_asr.cli.main()\nexcept SystemExit: pass\n"
+    done = small.hf_asr(
+        "-c", code + "print('HEAVY', [m for m in ('torch', 'transformers', 'datasets') if m in sys.modules])"
+    )
     assert done.returncode == 0, done.stderr
     assert "finetune" in done.stdout
     assert "HEAVY []" in done.stdout

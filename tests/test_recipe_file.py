@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hf_asr.recipe import file as recipe_file
 from hf_asr.recipe import Recipe, RecipeError, Section
+from hf_asr.recipe import file as recipe_file
 from hf_asr.recipe.checks import MODEL_TYPES
 from hf_asr.recipe.scalars import parse, write
 

@@ -48,7 +48,8 @@ def written(file: Path, found: Hypothesis, seconds: float, form: str) -> str:
         return json.dumps(row, ensure_ascii=False)
     mark = "," if form == "srt" else "."
     blocks = [
-        (f"{number}\n" if form == "srt" else "") + f"{_clock(line.start, mark)} --> {_clock(line.end, mark)}\n{line.text}"
+        (f"{number}\n" if form == "srt" else "")
+        + f"{_clock(line.start, mark)} --> {_clock(line.end, mark)}\n{line.text}"
         for number, line in enumerate(subtitles(found.words), 1)
     ]
     return "\n\n".join((["WEBVTT"] if form == "vtt" else []) + blocks) + "\n"

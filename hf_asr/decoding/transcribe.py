@@ -33,7 +33,9 @@ def transcribe(
     for window, batch in _batches(recogniser, seconds, full_context, batch_seconds):
         samples = [read(index) for index in batch]
         if recogniser.family == "ctc":
-            yield from ((i, read_path(recogniser, path)) for i, path in zip(batch, best_path(recogniser, samples), strict=True))
+            yield from (
+                (i, read_path(recogniser, path)) for i, path in zip(batch, best_path(recogniser, samples), strict=True)
+            )
         else:
             yield from zip(batch, _generate(recogniser, samples, window, beams), strict=True)
 
@@ -86,7 +88,9 @@ def _generate(recogniser: Recogniser, samples: list[np.ndarray], window: float, 
 
 
 @torch.no_grad()
-def transcribe_recording(recogniser: Recogniser, samples: np.ndarray, beams: int = 1, times: bool = False) -> Hypothesis:
+def transcribe_recording(
+    recogniser: Recogniser, samples: np.ndarray, beams: int = 1, times: bool = False
+) -> Hypothesis:
     """One recording of any length, float [samples] at 16 kHz; word times (Whisper: segment times) when asked for."""
     recogniser.model.eval()
     seconds = len(samples) / RATE

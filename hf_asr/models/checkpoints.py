@@ -185,7 +185,9 @@ def written_for(recogniser: Recogniser, texts: Iterable[str], units: recipe.Unit
 def with_head(recogniser: Recogniser, written: Written) -> Recogniser:
     """The recogniser that writes in these units: with its own head, or a new one from random weights."""
     if written.kept:
-        return replace(recogniser, about=recogniser.about + ("" if recogniser.family == "whisper" else ", its own head"))
+        return replace(
+            recogniser, about=recogniser.about + ("" if recogniser.family == "whisper" else ", its own head")
+        )
     model, size = recogniser.model, len(written.tokenizer)
     old = model.lm_head
     model.lm_head = torch.nn.Linear(old.in_features, size, device=old.weight.device)

@@ -5,12 +5,12 @@ from typing import Any
 from hf_asr.recipe import Recipe
 from hf_asr.recipe.file import dump
 
-USE = '''```python
+USE = """```python
 from transformers import pipeline
 
 recognise = pipeline("automatic-speech-recognition", model="{model}")
 print(recognise("clip.wav")["text"])
-```'''
+```"""
 
 
 def card(recipe: Recipe, results: dict[str, Any], data: dict[str, Any], environment: dict[str, Any]) -> str:
@@ -60,7 +60,7 @@ def _results(results: dict[str, Any]) -> str:
         notes.append("The checkpoint had no head of its own, so there is no zero-shot number.")
     for context, paired in results["comparison"].items():
         notes.append(
-            f"{context}: fine-tuned is {paired['verdict'].replace('no evidence', 'with no evidence')} against zero-shot,"
+            f"{context}, fine-tuned against zero-shot: {paired['verdict']},"
             f" {100 * paired['difference']:+.1f} points ({100 * paired['low']:+.1f} to {100 * paired['high']:+.1f},"
             f" paired bootstrap, p = {paired['p_value']:.3f})."
         )
@@ -74,7 +74,8 @@ def _results(results: dict[str, Any]) -> str:
 def _data(data: dict[str, Any]) -> str:
     rows = ["| side | clips | hours | speakers |", "|---|---|---|---|"]
     rows += [
-        f"| {name} | {side['clips']} | {side['hours']:.2f} | {side['speakers']} |" for name, side in data["sides"].items()
+        f"| {name} | {side['clips']} | {side['hours']:.2f} | {side['speakers']} |"
+        for name, side in data["sides"].items()
     ]
     used = sum(side["hours"] for side in data["sides"].values())
     lines = [f"{used:.2f} of {data['given_hours']:.2f} hours were used ({data['given']} clips given)."]

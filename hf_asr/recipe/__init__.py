@@ -140,7 +140,9 @@ class Model(Section):
 class Whisper(Section):
     """For Whisper checkpoints only."""
 
-    language: str | None = line(None, "language token; default the recipe's language, `none` for no token, or borrow one")
+    language: str | None = line(
+        None, "language token; default the recipe's language, `none` for no token, or borrow one"
+    )
     task: Literal["transcribe", "translate"] = line("transcribe", "task token of multilingual checkpoints")
     own_length: Switch = line(True, "train and evaluate at the clip's own length, not padded to 30 s")
     trailing_silence: Number = line(2.0, "seconds of silence kept after a clip at its own length", ge=0)
@@ -162,7 +164,9 @@ class Training(Section):
     max_grad_norm: Number = line(1.0, "gradients are clipped to this norm", gt=0)
     evaluate_every: Whole | None = line(None, "steps between looks at validation; default once an epoch", ge=1)
     patience: Whole | None = line(None, "stop after this many looks without a better validation WER", ge=1)
-    precision: Literal["auto", "float32", "bf16", "fp16"] = line("auto", "`auto`: bf16 where the GPU has it, else float32")
+    precision: Literal["auto", "float32", "bf16", "fp16"] = line(
+        "auto", "`auto`: bf16 where the GPU has it, else float32"
+    )
     activation_checkpointing: Switch = line(False, "less memory, about a third slower")
     compile: Switch = line(False, "torch.compile; pays on a GPU after some minutes")
     workers: Whole | None = line(None, "processes that read audio; default by processor count and device", ge=0)

@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hf_asr.recipe import errors, scalars
-from hf_asr.recipe import Model, Recipe, RecipeError, Source, Text
+from hf_asr.recipe import Model, Recipe, RecipeError, Source, Text, errors, scalars
 from hf_asr.recipe.checks import present, sensible
 from hf_asr.recipe.reference import json_schema, new, reference
 from hf_asr.recipe.scalars import Problem

@@ -5,7 +5,7 @@ These are the scalars of YAML 1.2. PyYAML's own are those of 1.1, where `no` (No
 """
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -42,7 +42,9 @@ _ADVICE = [
 
 
 class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers = {None: [(f"tag:yaml.org,2002:{name}", pattern) for name, pattern in _SCALARS.items()]}
+    yaml_implicit_resolvers: ClassVar[dict[str | None, list[tuple[str, re.Pattern[str]]]]] = {
+        None: [(f"tag:yaml.org,2002:{name}", pattern) for name, pattern in _SCALARS.items()]
+    }
 
 
 class _Dumper(yaml.SafeDumper):

@@ -69,7 +69,9 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
 
     before = {}
     if recogniser.processor.tokenizer is not None:
-        before = {context: _zero_shot(folder, recogniser, clips, recipe, context) for context in _contexts(recipe, ready)}
+        before = {
+            context: _zero_shot(folder, recogniser, clips, recipe, context) for context in _contexts(recipe, ready)
+        }
 
     set_seed(recipe.seed)
     recogniser = checkpoints.with_head(recogniser, ready.written)

@@ -32,7 +32,11 @@ def preflight(recipe: Recipe) -> Preflight:
     count = recogniser.parameters
     trained = 0.0 if recipe.model.lora else 1.0
     changed = next(
-        ((raw, text) for raw, text in zip(ready.clips.train["raw"], ready.clips.train["text"], strict=True) if raw != text),
+        (
+            (raw, text)
+            for raw, text in zip(ready.clips.train["raw"], ready.clips.train["text"], strict=True)
+            if raw != text
+        ),
         (ready.clips.train["raw"][0], ready.clips.train["text"][0]),
     )
     return Preflight(

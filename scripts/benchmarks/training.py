@@ -58,13 +58,15 @@ def main() -> None:
                 done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
                 row = rows[path] = json.loads(done.stdout.splitlines()[-1])
             print(
-                f"| {family} | {path} | {row['speed']:.1f} | {row['prepare']:.1f} | {row['train']:.1f} | {row['wer']:.1%}"
-                f" | {row['rss'] / 2**20:.0f} | {row['written'] / 2**20:.1f} |",
+                f"| {family} | {path} | {row['speed']:.1f} | {row['prepare']:.1f} | {row['train']:.1f}"
+                f" | {row['wer']:.1%} | {row['rss'] / 2**20:.0f} | {row['written'] / 2**20:.1f} |",
                 flush=True,
             )
         ours, textbook = rows["ours"], rows["textbook"]
         share = ours["written"] / textbook["written"]
-        print(f"| {family} | ratio | {ours['speed'] / textbook['speed']:.2f} x | | | | | 1/{1 / max(share, 1e-9):.0f} |")
+        print(
+            f"| {family} | ratio | {ours['speed'] / textbook['speed']:.2f} x | | | | | 1/{1 / max(share, 1e-9):.0f} |"
+        )
 
 
 def arm(given: argparse.Namespace, family: str, path: str, folder: Path) -> dict[str, float]:

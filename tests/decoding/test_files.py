@@ -8,7 +8,9 @@ import pytest
 from hf_asr.decoding.files import subtitles, written
 from hf_asr.decoding.hypothesis import Hypothesis, Word
 
-FOUND = Hypothesis("good morning all", (Word("good", 0.5, 0.8), Word("morning", 0.9, 1.25), Word("all", 3661.0, 3661.5)))
+FOUND = Hypothesis(
+    "good morning all", (Word("good", 0.5, 0.8), Word("morning", 0.9, 1.25), Word("all", 3661.0, 3661.5))
+)
 
 
 def test_srt() -> None:

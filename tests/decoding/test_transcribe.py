@@ -45,7 +45,9 @@ def ctc(request: pytest.FixtureRequest) -> Recogniser:
 @pytest.fixture(scope="module")
 def clips() -> list[np.ndarray]:
     draw = np.random.default_rng(0)
-    return [(draw.normal(size=round(s * RATE)) * np.linspace(0.01, 1, round(s * RATE))).astype(np.float32) for s in LENGTHS]
+    return [
+        (draw.normal(size=round(s * RATE)) * np.linspace(0.01, 1, round(s * RATE))).astype(np.float32) for s in LENGTHS
+    ]
 
 
 def hypotheses(recogniser: Recogniser, clips: list[np.ndarray], batch_seconds: float) -> list[str]:

@@ -10,10 +10,10 @@ import pytest
 from hf_asr.evaluation.metrics import Score, compare, per_utterance, score, wer_metric
 
 SCRIPTS = {
-    "Latin": "the of and a to in is you that it he was for on are".split(),
-    "Devanagari": "यह है और का की के में से को नहीं हिन्दी भाषा".split(),
-    "Cyrillic": "и в не на я быть он с что а по это она".split(),
-    "Han": "我 你 他 我们 中国 语言 学习 今天 天气 很好".split(),
+    "Latin": ["the", "of", "and", "a", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on", "are"],
+    "Devanagari": ["यह", "है", "और", "का", "की", "के", "में", "से", "को", "नहीं", "हिन्दी", "भाषा"],
+    "Cyrillic": ["и", "в", "не", "на", "я", "быть", "он", "с", "что", "а", "по", "это", "она"],
+    "Han": ["我", "你", "他", "我们", "中国", "语言", "学习", "今天", "天气", "很好"],
 }
 
 

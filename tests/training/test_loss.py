@@ -36,7 +36,7 @@ def small(kind: str, norm: str) -> Recogniser:
         vocab_size=12,
         pad_token_id=0,
         layerdrop=0.0,
-        **{name: 0.0 for name in ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout")},
+        **dict.fromkeys(("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout"), 0.0),
         final_dropout=0.0,
         mask_time_prob=0.0,
         apply_spec_augment=False,
@@ -88,7 +88,7 @@ def test_padding_matters_without_the_own_length_norm() -> None:
 
 
 def test_a_clip_that_cannot_be_read_changes_nothing() -> None:
-    recogniser, (a, b, c, _) = small("wav2vec2", "layer"), clips()
+    recogniser, (a, b, *_) = small("wav2vec2", "layer"), clips()
     lost = Loaded("lost", None, [1, 2, 3], 0.0)
     batch = collate(recogniser)([a, lost, b])
     assert batch["lost"] == ["lost"]
