@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -24,7 +25,7 @@ class Parity:
 def parity(model: Path, clips: Dataset, predictions: Sequence[Prediction], limit: int = 20) -> Parity:
     """Compare `predictions` (of `clips`, in order) with pipeline("automatic-speech-recognition", model=folder)."""
     device = 0 if torch.cuda.is_available() else -1
-    recognise = pipeline("automatic-speech-recognition", model=str(model), device=device)
+    recognise: Any = pipeline("automatic-speech-recognition", model=str(model), device=device)
     differing = []
     for row, ours in zip(clips.select(range(min(limit, len(clips)))), predictions, strict=False):
         theirs = str(recognise(decode(row["audio"]))["text"]).strip()

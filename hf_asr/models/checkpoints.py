@@ -97,7 +97,7 @@ def _whisper(
     network, _ = _weights(WhisperForConditionalGeneration, model, config, skeleton)
     if model.checkpoint is None:
         raise CheckpointError("model.from_scratch makes CTC networks; Whisper needs a checkpoint")
-    processor = WhisperProcessor.from_pretrained(model.checkpoint, revision=model.revision)
+    processor = WhisperProcessor.from_pretrained(model.checkpoint, revision=model.revision or "main")
     tokenizer, settings = processor.tokenizer, network.generation_config
     spoken = whisper.language or language
     if getattr(settings, "is_multilingual", False) and not skeleton:

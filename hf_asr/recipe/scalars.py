@@ -5,7 +5,7 @@ These are the scalars of YAML 1.2. PyYAML's own are those of 1.1, where `no` (No
 """
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -42,7 +42,7 @@ _ADVICE = [
 
 
 class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers: ClassVar[dict[str | None, list[tuple[str, re.Pattern[str]]]]] = {
+    yaml_implicit_resolvers = {  # noqa: RUF012: what PyYAML's class asks to be replaced
         None: [(f"tag:yaml.org,2002:{name}", pattern) for name, pattern in _SCALARS.items()]
     }
 

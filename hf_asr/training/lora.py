@@ -18,7 +18,7 @@ def adapted(recogniser: Recogniser, lora: recipe.Lora | None) -> Any:
         raise ValueError(f"model.lora.targets: no layer of this network is named {', '.join(missing)}")
     settings = LoraConfig(
         r=lora.rank,
-        lora_alpha=lora.alpha,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # a fraction is fine: it only scales
         lora_dropout=lora.dropout,
         target_modules=list(lora.targets),
         # a new CTC head is random: matrices beside it would not do

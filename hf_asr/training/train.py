@@ -102,7 +102,8 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
 
 
 def _state(checkpoint: Path) -> TrainerState:
-    return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    state: TrainerState = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    return state
 
 
 def _is_over(checkpoint: Path, recipe: Recipe, planned: Budget, clock: Clock) -> bool:

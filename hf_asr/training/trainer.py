@@ -36,7 +36,8 @@ class SpeechTrainer(Trainer):
         self.recogniser, self.plan, self.training, self.look = recogniser, plan, training, look
         self.budget, self.clock = budget, clock
         self.lost: set[str] = set()
-        super().__init__(model=network, train_dataset=TrainingClips(clips, recogniser.encode), **kwargs)
+        self.training_clips = TrainingClips(clips, recogniser.encode)
+        super().__init__(model=network, train_dataset=self.training_clips, **kwargs)
         self.remove_callback(PrinterCallback)  # the Journal tells
         # counts the labels of a whole step over parts and processes, and hands the number to compute_loss
         self.model_accepts_loss_kwargs = True
@@ -51,7 +52,7 @@ class SpeechTrainer(Trainer):
             arguments.world_size,
         )
         return DataLoader(
-            self.train_dataset,
+            self.training_clips,
             batch_sampler=steps,
             collate_fn=collate(self.recogniser),
             num_workers=arguments.dataloader_num_workers,
@@ -80,7 +81,7 @@ class SpeechTrainer(Trainer):
             progress = self.budget.progress(middle, self.clock.minutes)
             return learning_rate(training.schedule, training.warmup, progress, middle)
 
-        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
+        self.lr_scheduler = LambdaLR(self.optimizer if optimizer is None else optimizer, factor)  # type: ignore[arg-type]
         self._created_lr_scheduler = True
         return self.lr_scheduler
 
