@@ -42,7 +42,7 @@ _ADVICE = [
 
 
 class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers = {  # noqa: RUF012: what PyYAML's class asks to be replaced
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML asks for it
         None: [(f"tag:yaml.org,2002:{name}", pattern) for name, pattern in _SCALARS.items()]
     }
 
