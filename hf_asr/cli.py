@@ -86,9 +86,11 @@ def transcribe(
     model: Annotated[str, typer.Option(help="a saved model folder or a Hub id")],
     format: Annotated[Literal["text", "json", "srt", "vtt"], typer.Option(help="what to print")] = "text",
     language: Annotated[str | None, typer.Option(help="code of the spoken language, for Whisper")] = None,
-    beams: Annotated[int, typer.Option(min=1, help="Whisper's beam width")] = 1,
+    beams: Annotated[int | None, typer.Option(min=1, help="Whisper's beam width; default the saved one")] = None,
 ) -> None:
     """Recordings of any length to text, JSON or subtitles."""
+    if format in ("srt", "vtt") and len(files) > 1:
+        raise UserError(f"one file at a time as {format}: subtitles of several cannot share an output")
     quiet()
     from hf_asr.decoding.files import transcribe_files
 
@@ -97,7 +99,7 @@ def transcribe(
         if text is None:
             failed = True
         else:
-            typer.echo(text if len(files) == 1 or format == "json" else f"{file}: {text}")
+            typer.echo(f"{file}: {text}" if format == "text" and len(files) > 1 else text)
     if failed:
         raise typer.Exit(1)
 

@@ -88,6 +88,14 @@ def last_checkpoint(folder: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
+def keep_checkpoints(folder: Path, names: set[str]) -> None:
+    """Remove the others; each loses its mark first, so that a kill leaves no half that looks whole."""
+    for path in folder.glob("checkpoint-*"):
+        if path.name not in names:
+            (path / COMPLETE).unlink(missing_ok=True)
+            shutil.rmtree(path)
+
+
 def replace_folder(new: Path, folder: Path) -> None:
     """Put `new` where `folder` is or was, so that a kill leaves either of them whole."""
     old = folder.with_name(folder.name + ".old")
@@ -157,12 +165,17 @@ def _processor() -> str:
     return platform.processor()
 
 
-def peak_memory() -> int:
-    """Peak resident memory of this process in bytes."""
+def peak_memory() -> dict[str, int]:
+    """Peak bytes so far: resident memory of this process, and on the GPU where there is one."""
     import resource
 
+    import torch
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+    found = {"host": peak if sys.platform == "darwin" else peak * 1024}  # Linux counts in KiB
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.max_memory_allocated()
+    return found
 
 
 def append_line(path: Path, row: Any) -> None:

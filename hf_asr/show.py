@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hf_asr import run
-from hf_asr.evaluation.results import PIPELINE, in_words
+from hf_asr.evaluation.results import PIPELINE, in_words, memory_in_words
 from hf_asr.evaluation.standalone import Standalone
 from hf_asr.training.preflight import Preflight, steps_in_words
 
@@ -39,7 +39,7 @@ def results_table(results: dict[str, Any], folder: Path) -> None:
     trained = results["training"]
     out.print(
         f"{trained['steps']} steps, {trained['minutes']:.1f} min, {trained['trainable']:,} of {trained['parameters']:,}"
-        f" parameters trained, peak memory {results['peak_memory_bytes'] / 2**30:.1f} GiB"
+        f" parameters trained, peak memory {memory_in_words(results['peak_memory_bytes'])}"
     )
     out.print(f'{folder}: pipeline("automatic-speech-recognition", model="{folder / run.MODEL}")', soft_wrap=True)
 

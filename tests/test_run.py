@@ -44,6 +44,13 @@ def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
     assert run.last_checkpoint(tmp_path / "nowhere") is None
 
 
+def test_old_checkpoints_go_and_the_best_stays(tmp_path: Path) -> None:
+    for step in (10, 20, 30):
+        run.write(tmp_path / f"checkpoint-{step}" / run.COMPLETE, "")
+    run.keep_checkpoints(tmp_path, {"checkpoint-30", "checkpoint-10"})
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-30", "checkpoint-10"}
+
+
 def test_a_line_cut_short_is_passed_over(tmp_path: Path) -> None:
     run.append_line(tmp_path / "log", {"step": 1})
     with (tmp_path / "log").open("a") as file:

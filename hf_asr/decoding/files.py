@@ -9,7 +9,7 @@ from hf_asr import recipe
 from hf_asr.data.audio import RATE, AudioError, decode
 from hf_asr.decoding.hypothesis import Hypothesis, Word
 from hf_asr.decoding.transcribe import transcribe_recording
-from hf_asr.models.checkpoints import from_folder
+from hf_asr.models.checkpoints import from_folder, saved_beams
 from hf_asr.screen import say
 
 LINE_WORDS, LINE_SECONDS = 10, 6.0  # a subtitle made of words ends after either, or at a pause
@@ -21,13 +21,14 @@ def transcribe_files(
     model: str,
     form: Literal["text", "json", "srt", "vtt"],
     language: str | None,
-    beams: int,
+    beams: int | None,
 ) -> Iterator[tuple[Path, str | None]]:
     """(file, what to print), None for a file that cannot be read: it is told, and the others go on."""
     import torch
 
     recogniser = from_folder(model, recipe.Whisper(), language)
     recogniser.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    width = beams or saved_beams(recogniser)
     for file in files:
         try:
             samples = decode({"path": str(file), "bytes": None})
@@ -35,7 +36,7 @@ def transcribe_files(
             say(f"[red]error[/] {error}")
             yield file, None
             continue
-        found = transcribe_recording(recogniser, samples, beams, times=form != "text")
+        found = transcribe_recording(recogniser, samples, width, times=form != "text")
         yield file, written(file, found, len(samples) / RATE, form)
 
 

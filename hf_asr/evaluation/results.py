@@ -46,8 +46,18 @@ def in_words(score: Score) -> str:
     return f"WER {score.wer:.1%} ({100 * score.wer_low:.1f} to {100 * score.wer_high:.1f}), CER {score.cer:.1%}"
 
 
+def memory_in_words(peak: dict[str, int]) -> str:
+    return ", ".join(f"{size / 2**30:.1f} GiB{' on the GPU' if name == 'gpu' else ''}" for name, size in peak.items())
+
+
 def summary(
-    settings: recipe.Recipe, about: str, before: Measured, after: Measured, trained: dict[str, Any], same: Parity
+    settings: recipe.Recipe,
+    about: str,
+    before: Measured,
+    after: Measured,
+    trained: dict[str, Any],
+    same: Parity,
+    memory: dict[str, int],
 ) -> dict[str, Any]:
     """results.json. Every number in the card and on the screen is one of these."""
     references = [p.reference for p in after[PIPELINE].predictions]
@@ -66,7 +76,7 @@ def summary(
         "comparison": paired,
         "parity": asdict(same),
         "training": trained,
-        "peak_memory_bytes": run.peak_memory(),
+        "peak_memory_bytes": memory,
     }
 
 

@@ -10,7 +10,7 @@ from hf_asr import recipe
 from hf_asr.data.clips import load_clips
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.results import PIPELINE, contexts
-from hf_asr.models.checkpoints import from_folder
+from hf_asr.models.checkpoints import from_folder, saved_beams
 from hf_asr.recipe import file as recipe_file
 from hf_asr.text.normalise import describe
 
@@ -29,24 +29,26 @@ def evaluate_recipe(model: str, name: str, overrides: Sequence[str]) -> Standalo
     """On the test side of a recipe, as finetune measures it."""
     settings = recipe_file.load(name, overrides)
     clips = load_clips(settings.data, settings.text, settings.language)
-    return _measure(model, clips.test, settings, 0)
+    return _measure(model, clips.test, settings, 0, as_recipe=True)
 
 
 def evaluate_data(model: str, path: str, language: str | None) -> Standalone:
-    """On every usable clip of a folder, table or Hub dataset, with the default normaliser."""
+    """On every usable clip of a folder, table or Hub dataset: default normaliser, the model's own beam width."""
     settings = recipe.Recipe(
         language=language,
         data=recipe.Data(sources=(recipe.Source(path=path, use="test"),)),
         model=recipe.Model(checkpoint=model),
+        whisper=recipe.Whisper(own_length=False),  # who has not been trained for it loops there
         training=recipe.Training(epochs=1),
     )
     clips = load_clips(settings.data, settings.text, language)
     everything = concatenate_datasets([clips.train, clips.validation, clips.test])
-    return _measure(model, everything, settings, len(clips.left_out))
+    return _measure(model, everything, settings, len(clips.left_out), as_recipe=False)
 
 
-def _measure(model: str, clips: Dataset, settings: recipe.Recipe, left_out: int) -> Standalone:
+def _measure(model: str, clips: Dataset, settings: recipe.Recipe, left_out: int, as_recipe: bool) -> Standalone:
     recogniser = from_folder(model, settings.whisper, settings.language)
+    decoding = settings.decoding if as_recipe else recipe.Decoding(beams=saved_beams(recogniser))
     recogniser.model.to("cuda" if torch.cuda.is_available() else "cpu")
     found = {
         context: evaluate(
@@ -54,7 +56,7 @@ def _measure(model: str, clips: Dataset, settings: recipe.Recipe, left_out: int)
             clips,
             settings.metric,
             settings.language,
-            settings.decoding,
+            decoding,
             full_context=context == PIPELINE,
         )
         for context in contexts(recogniser.family, settings.whisper)

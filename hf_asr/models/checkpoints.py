@@ -12,6 +12,7 @@ from transformers import (
     AutoFeatureExtractor,
     AutoModelForCTC,
     AutoTokenizer,
+    GenerationConfig,
     SeamlessM4TFeatureExtractor,
     Wav2Vec2FeatureExtractor,
     Wav2Vec2Processor,
@@ -20,14 +21,10 @@ from transformers import (
 )
 
 from hf_asr import recipe
-from hf_asr.errors import UserError
 from hf_asr.models.ctc import ignore_padding
-from hf_asr.models.recogniser import Family, Recogniser
+from hf_asr.models.prompt import needs_language, saved_language, set_prompt
+from hf_asr.models.recogniser import CheckpointError, Family, Recogniser
 from hf_asr.text import vocabulary
-
-
-class CheckpointError(UserError):
-    """The checkpoint cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,30 @@ def load(model: recipe.Model, whisper: recipe.Whisper, language: str | None, ske
 
 
 def from_folder(folder: str, whisper: recipe.Whisper, language: str | None) -> Recogniser:
-    """A saved model, or a Hub id, ready to decode. Raises CheckpointError when it has no head."""
-    found = load(recipe.Model(checkpoint=folder), whisper, language)
+    """A saved model, or a Hub id, ready to decode; a language it was saved with stays.
+
+    Raises CheckpointError when it has no head, or would have to guess the language.
+    """
+    model = recipe.Model(checkpoint=folder)
+    if _config(model).model_type == "whisper":
+        settings = _settings(model)
+        if saved := saved_language(settings):
+            whisper = whisper.model_copy(update={"language": saved[0], "task": saved[1]})
+        elif needs_language(settings) and (whisper.language or language) is None:
+            raise CheckpointError(f"{folder} knows many languages: say which is spoken, e.g. --language en")
+    found = load(model, whisper, language)
     if found.processor.tokenizer is None:
         raise CheckpointError(f"{folder} has no trained CTC head or no tokenizer: fine-tune it first")
     return found
+
+
+def saved_beams(recogniser: Recogniser) -> int:
+    """The beam width a Whisper folder was saved with; 1 for CTC."""
+    return int(getattr(getattr(recogniser.model, "generation_config", None), "num_beams", None) or 1)
+
+
+def _settings(model: recipe.Model) -> Any:
+    return GenerationConfig.from_pretrained(model.checkpoint, revision=model.revision or "main")
 
 
 def _config(model: recipe.Model) -> Any:
@@ -83,7 +99,7 @@ def _weights(kind: Any, model: recipe.Model, config: Any, skeleton: bool) -> tup
             trust_remote_code=model.trust_remote_code,
             config=config,
             dtype=torch.float32,  # the file's float16 fails on CPU, and AdamW wants float32
-            use_safetensors=True,  # never unpickle what a stranger stored
+            use_safetensors=True,  # never unpickle what a stranger stored; on the Hub the rest is converted
             output_loading_info=True,
         )
     except (OSError, ValueError) as error:
@@ -98,24 +114,9 @@ def _whisper(
     if model.checkpoint is None:
         raise CheckpointError("model.from_scratch makes CTC networks; Whisper needs a checkpoint")
     processor = WhisperProcessor.from_pretrained(model.checkpoint, revision=model.revision or "main")
-    tokenizer, settings = processor.tokenizer, network.generation_config
-    spoken = whisper.language or language
-    if getattr(settings, "is_multilingual", False) and not skeleton:
-        if spoken in (None, "none"):
-            # start and no-timestamps tokens only: for languages that have no token
-            settings.is_multilingual = False
-            prefix = [settings.decoder_start_token_id, settings.no_timestamps_token_id]
-        else:
-            try:
-                tokenizer.set_prefix_tokens(language=spoken, task=whisper.task, predict_timestamps=False)
-            except ValueError as error:
-                raise CheckpointError(f"whisper.language: {error}. Borrow a related language or say none") from error
-            # without them in the saved folder a plain pipeline() guesses the language clip by clip
-            settings.language, settings.task = spoken, whisper.task
-            prefix = list(tokenizer.prefix_tokens)
-    else:
-        prefix = list(tokenizer.prefix_tokens)
-    settings.forced_decoder_ids = None
+    tokenizer = processor.tokenizer
+    settings = _settings(model) if skeleton else network.generation_config
+    prompt = set_prompt(tokenizer, settings, whisper.language or language, whisper.task)
     network.config.forced_decoder_ids = None
 
     def encode(text: str) -> list[int]:
@@ -127,7 +128,7 @@ def _whisper(
         model=network,
         processor=processor,
         encode=encode,
-        prefix=tuple(prefix),
+        prefix=prompt,
         trailing_silence=whisper.trailing_silence,
         about=f"weights of {model.checkpoint}, its own tokens",
     )

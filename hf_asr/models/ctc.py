@@ -23,14 +23,16 @@ class OwnLengthGroupNorm(nn.GroupNorm):
     def forward(self, hidden: Tensor) -> Tensor:  # [batch, channels, frames]
         if self.lengths is None:
             return super().forward(hidden)
+        # float32: half precision counts no further than 65,504 frames, some 20 s
+        given, hidden = hidden.dtype, hidden.float()
         mask = torch.arange(hidden.shape[-1], device=hidden.device) < self.lengths[:, None]
-        mask = mask[:, None, :].to(hidden.dtype)
-        count = self.lengths[:, None, None].to(hidden.dtype)
+        mask = mask[:, None, :].float()
+        count = self.lengths[:, None, None].float()
         mean = (hidden * mask).sum(-1, keepdim=True) / count
         centred = (hidden - mean) * mask
         variance = centred.square().sum(-1, keepdim=True) / count
         scale = self.weight[:, None] * torch.rsqrt(variance + self.eps)
-        return centred * scale + self.bias[:, None]
+        return (centred * scale + self.bias[:, None]).to(given)
 
 
 def ignore_padding(model: Any) -> None:

@@ -8,8 +8,14 @@ from typing import Any, Literal
 import numpy as np
 from torch import nn
 
+from hf_asr.errors import UserError
+
 Family = Literal["ctc", "whisper"]
 MEL_WINDOW, MEL_HOP = 400, 160  # samples of 16 kHz, in every mel front end of speech checkpoints
+
+
+class CheckpointError(UserError):
+    """The checkpoint cannot be used as asked; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def label_limit(recogniser: Recogniser) -> int | None:
 def freeze(recogniser: Recogniser, parts: tuple[str, ...]) -> None:
     """Leave parts of the network as they are: feature_encoder, encoder or decoder.
 
-    Raises ValueError for a part the network does not have.
+    Raises CheckpointError for a part the network does not have.
     """
     for part in parts:
         if recogniser.family == "whisper":
@@ -71,5 +77,5 @@ def freeze(recogniser: Recogniser, parts: tuple[str, ...]) -> None:
             extractor = getattr(base, "feature_extractor", getattr(base, "feature_projection", None))
             found = {"encoder": base, "feature_encoder": extractor}.get(part)
         if found is None:
-            raise ValueError(f"model.freeze: {type(recogniser.model).__name__} has no {part}")
+            raise CheckpointError(f"model.freeze: {type(recogniser.model).__name__} has no {part}")
         found.requires_grad_(False)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hf_asr.evaluation.results import memory_in_words
 from hf_asr.recipe import Recipe
 from hf_asr.recipe.file import dump
 
@@ -91,7 +92,7 @@ def _training(results: dict[str, Any], environment: dict[str, Any]) -> str:
     return (
         f"{trained['steps']} steps ({trained['epochs']:.1f} epochs) in {trained['minutes']:.1f} minutes{best};"
         f" {trained['trainable']:,} of {trained['parameters']:,} parameters trained;"
-        f" peak memory {results['peak_memory_bytes'] / 2**30:.1f} GiB;"
+        f" peak memory {memory_in_words(results['peak_memory_bytes'])};"
         f" {environment['gpu'] or environment['processor']}, {environment['processes']} process(es);"
         f" torch {environment['versions']['torch']}, transformers {environment['versions']['transformers']}."
     )

@@ -17,8 +17,6 @@ MODEL_TYPES = (
     "data2vec-audio",
     "granite_speech5_ctc",
     "hubert",
-    "lasr_ctc",
-    "parakeet_ctc",
     "sew",
     "sew-d",
     "unispeech",

@@ -4,6 +4,8 @@ import math
 import time
 from dataclasses import dataclass
 
+from accelerate.utils import broadcast_object_list
+
 from hf_asr import recipe
 from hf_asr.training.batches import Plan
 
@@ -25,14 +27,18 @@ class Budget:
 
 
 class Clock:
-    """Minutes trained, those before an interruption included."""
+    """Minutes trained, those before an interruption included; read once a step.
 
-    def __init__(self, spent: float) -> None:
-        self.spent, self.started = spent, time.monotonic()
+    With `shared`, all processes go by the first one's: each by its own, they would stop at different steps.
+    """
 
-    @property
-    def minutes(self) -> float:
-        return self.spent + (time.monotonic() - self.started) / 60
+    def __init__(self, spent: float, shared: bool) -> None:
+        self.minutes, self.shared = spent, shared
+        self.began = time.monotonic() - 60 * spent
+
+    def tick(self) -> None:
+        read = [(time.monotonic() - self.began) / 60]
+        self.minutes = float((broadcast_object_list(read) if self.shared else read)[0])
 
 
 def budget(plan: Plan, training: recipe.Training) -> Budget:
@@ -47,7 +53,8 @@ def learning_rate(schedule: str, warmup: float, progress: float, step: float) ->
         return rising
     if schedule == "constant":
         return 1.0
-    share = progress if warmup >= 1 else (progress - warmup) / (1 - warmup)
+    top = warmup if warmup < 1 else progress * warmup / step  # the progress at which it stopped rising
+    share = (progress - top) / (1 - top) if top < 1 else 0.0
     return 1 - share if schedule == "linear" else 0.5 * (1 + math.cos(math.pi * share))
 
 

@@ -12,16 +12,18 @@ from hf_asr import run
 from hf_asr.data.account import account
 from hf_asr.data.check import fits
 from hf_asr.data.clips import Clips, load_clips
+from hf_asr.data.tables import DataError
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.parity import parity
 from hf_asr.evaluation.results import OWN, PIPELINE, contexts, in_words, once, predictions, summary
 from hf_asr.models import checkpoints
-from hf_asr.models.recogniser import Recogniser, frame_counter, label_limit
+from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter, freeze, label_limit
 from hf_asr.publish.card import card
 from hf_asr.recipe import Recipe
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
 from hf_asr.text.vocabulary import unknown_characters
+from hf_asr.training.lora import require_targets
 from hf_asr.training.train import train
 
 
@@ -45,6 +47,14 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         return set() if recogniser.family == "whisper" else unknown_characters(written.tokenizer, text)
 
     clips = fits(clips, written.encode, frame_counter(recogniser), label_limit(recogniser), unknown)
+    for side in ("train", "validation", "test"):
+        if not len(getattr(clips, side)):
+            raise DataError(f"no clips in {side}: see data.splits, or `use:` of data.sources")
+    freeze(recogniser, recipe.model.freeze)
+    if recipe.model.lora is not None:
+        require_targets(recogniser, recipe.model.lora)
+    if recipe.training.compile and recogniser.family == "whisper" and recipe.whisper.own_length:
+        raise CheckpointError("training.compile: every window would be compiled anew; set whisper.own_length: false")
     return Ready(clips, recogniser, written)
 
 
@@ -63,6 +73,7 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     ready = prepare(recipe)
     clips, recogniser = ready.clips, ready.recogniser
     if state.is_main_process:
+        _same_data(folder, clips)
         run.write_json(folder / run.DATA, account(clips))
         run.write_json(folder / run.ENVIRONMENT, run.environment())
     _tell_data(clips)
@@ -85,14 +96,22 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     after = {context: _test(recogniser, clips, recipe, context) for context in _contexts(recipe, ready)}
     if not state.is_main_process:
         return {}
+    memory = run.peak_memory()  # before parity loads the model a second time
     same = parity(folder / run.MODEL, clips.test, after[PIPELINE].predictions)
-    results = summary(recipe, recogniser.about, before, after, asdict(trained), same)
+    results = summary(recipe, recogniser.about, before, after, asdict(trained), same, memory)
     run.write_lines(folder / run.PREDICTIONS, predictions(before, after))
     data, environment = run.read_json(folder / run.DATA), run.read_json(folder / run.ENVIRONMENT)
     run.write(folder / run.CARD, card(recipe, results, data, environment))
     run.write_json(folder / run.RESULTS, results)  # last: it marks the run as finished
     run.clean(folder)
     return results
+
+
+def _same_data(folder: Path, clips: Clips) -> None:
+    """Raises RunError when an interrupted run would go on with other recordings or transcripts."""
+    before = folder / run.DATA
+    if before.exists() and run.read_json(before)["checksum"] != clips.checksum:
+        raise run.RunError(f"the data changed since {folder} was begun: choose another `output`, or delete it")
 
 
 def _contexts(recipe: Recipe, ready: Ready) -> tuple[str, ...]:

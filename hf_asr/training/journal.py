@@ -30,6 +30,9 @@ class Journal(TrainerCallback):
         shown = {"loss": "{:.3f}", "eval_wer": "WER {:.1%}"}
         self.bar.tell(state.global_step, {key: text.format(row[key]) for key, text in shown.items() if key in row})
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.clock.tick()
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         if self.budget.progress(state.global_step, self.clock.minutes) >= 1:
             control.should_evaluate = control.should_save = control.should_training_stop = True
@@ -41,7 +44,10 @@ class Journal(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:
-            run.write(Path(args.output_dir) / f"checkpoint-{state.global_step}" / run.COMPLETE, "")
+            whole = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            run.write(whole / run.COMPLETE, "")
+            best = Path(state.best_model_checkpoint or whole).name
+            run.keep_checkpoints(whole.parent, {whole.name, best})
 
 
 def out_of_patience(state: Any, patience: int | None) -> bool:

@@ -5,17 +5,23 @@ from typing import Any
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from hf_asr import recipe
-from hf_asr.models.recogniser import Recogniser
+from hf_asr.models.recogniser import CheckpointError, Recogniser
+
+
+def require_targets(recogniser: Recogniser, lora: recipe.Lora) -> None:
+    """Raises CheckpointError when the network has no layers of these names."""
+    layers = {name.rpartition(".")[2] for name, _ in recogniser.model.named_modules()}
+    missing = [target for target in lora.targets if target not in layers]
+    if missing:
+        near = sorted(layer for layer in layers if any(target.strip("_") in layer for target in missing))
+        hint = f"; it has {', '.join(near)}" if near else ""
+        raise CheckpointError(f"model.lora.targets: no layer of this network is named {', '.join(missing)}{hint}")
 
 
 def adapted(recogniser: Recogniser, lora: recipe.Lora | None) -> Any:
     """The network to train: the recogniser's own, or the same with LoRA layers inside (arXiv:2106.09685)."""
     if lora is None:
         return recogniser.model
-    layers = {name.rpartition(".")[2] for name, _ in recogniser.model.named_modules()}
-    missing = [target for target in lora.targets if target not in layers]
-    if missing:
-        raise ValueError(f"model.lora.targets: no layer of this network is named {', '.join(missing)}")
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # a fraction is fine: it only scales

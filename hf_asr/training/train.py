@@ -12,7 +12,7 @@ from hf_asr import run
 from hf_asr.data.clips import Clips
 from hf_asr.data.tables import DataError
 from hf_asr.evaluation.evaluate import evaluate
-from hf_asr.models.recogniser import Recogniser, freeze
+from hf_asr.models.recogniser import Recogniser
 from hf_asr.recipe import Recipe
 from hf_asr.training.batches import Plan
 from hf_asr.training.budget import Budget, Clock, budget
@@ -55,14 +55,16 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
     """Fine-tune in place; the recogniser comes back with the best weights, LoRA merged."""
     state, training = PartialState(), recipe.training
     set_seed(recipe.seed)
-    freeze(recogniser, recipe.model.freeze)
     network = adapted(recogniser, recipe.model.lora)
     plan = plan_for(clips, recipe, recogniser.family == "whisper", state.num_processes)
     planned = budget(plan, training)
     last = run.last_checkpoint(folder) if state.is_main_process else None
     state.wait_for_everyone()
     last = last or run.last_checkpoint(folder)
-    clock = Clock(_cut_log(folder, last) if state.is_main_process else 0.0)
+    clock = Clock(
+        _cut_log(folder, last) if state.is_main_process else 0.0,
+        shared=state.num_processes > 1 and training.max_minutes is not None,
+    )
 
     def look() -> Any:
         full = not recipe.whisper.own_length
@@ -78,7 +80,7 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         budget=planned,
         clock=clock,
         look=look,
-        args=arguments(training, folder, recipe.seed, planned),
+        args=arguments(training, folder, recipe.seed, planned, recogniser.family),
         callbacks=[Journal(folder, training, planned, clock)],
     )
     trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -90,6 +92,9 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
     else:
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     done = trainer.state
+    for wrapped in (network, recogniser.model):
+        # accelerate leaves its autocast around forward; the test is read as pipeline() reads, in float32
+        wrapped.__dict__.pop("forward", None)
     return replace(recogniser, model=merged(network)), Trained(
         steps=done.global_step,
         best_step=done.best_global_step,

@@ -12,7 +12,8 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from hf_asr import recipe, run
 from hf_asr.evaluation.evaluate import Evaluation
-from hf_asr.models.recogniser import Recogniser
+from hf_asr.models.recogniser import Family, Recogniser
+from hf_asr.screen import say
 from hf_asr.training.batches import Batch, Plan, Steps, TrainingClips, collate
 from hf_asr.training.budget import Budget, Clock, learning_rate
 from hf_asr.training.loss import summed_loss
@@ -58,6 +59,8 @@ class SpeechTrainer(Trainer):
             num_workers=arguments.dataloader_num_workers,
             persistent_workers=arguments.dataloader_num_workers > 0,
             pin_memory=torch.cuda.is_available(),
+            # encode and collate are closures, which only fork hands to a worker
+            multiprocessing_context="fork" if arguments.dataloader_num_workers else None,
         )
 
     def compute_loss(
@@ -103,12 +106,12 @@ class SpeechTrainer(Trainer):
         super().log({**logs, "minutes": self.clock.minutes}, start_time)
 
 
-def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget) -> TrainingArguments:
+def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget, family: Family) -> TrainingArguments:
     """The recipe in the Trainer's own words."""
     gpu = torch.cuda.is_available()
     bf16 = training.precision == "bf16" or (training.precision == "auto" and gpu and torch.cuda.is_bf16_supported())
     every = training.evaluate_every or steps.steps_per_epoch
-    return TrainingArguments(
+    given = TrainingArguments(
         output_dir=str(folder / run.CHECKPOINTS),
         max_steps=steps.steps,
         gradient_accumulation_steps=training.accumulation,
@@ -124,7 +127,6 @@ def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget)
         eval_steps=every,
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model="choice",
         greater_is_better=False,
@@ -136,7 +138,13 @@ def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget)
         remove_unused_columns=False,
         label_names=["labels"],
         use_cpu=not gpu,
+        # LayerDrop skips layers, and a mask embedding stays unused without SpecAugment
+        ddp_find_unused_parameters=family == "ctc",
     )
+    if given.n_gpu > 1:  # looked at, it settles the devices
+        say(f"{given.n_gpu} GPUs: one is used; for all of them: torchrun --nproc_per_node {given.n_gpu} -m hf_asr ...")
+        given._n_gpu = 1
+    return given
 
 
 def _workers(gpu: bool) -> int:

@@ -103,7 +103,7 @@ def arm(given: argparse.Namespace, family: str, path: str, folder: Path) -> dict
     learn = ours if path == "ours" else textbook
     recogniser, preparing, evaluating = learn(settings, ready, folder)
     training = time.perf_counter() - started - preparing - evaluating
-    rss = run.peak_memory()
+    rss = run.peak_memory()["host"]
     # checkpoints are the same on both sides and not counted: what is compared is what the data path writes
     written = _bytes(folder) - before - sum(_bytes(p) for p in folder.rglob("checkpoints"))
     found = evaluate(recogniser, ready.clips.test, settings.metric, "en", settings.decoding, True)

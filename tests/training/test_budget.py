@@ -51,4 +51,8 @@ def test_learning_rate(schedule: str, progress: float, rate: float) -> None:
 
 def test_warmup_in_steps() -> None:
     assert learning_rate("constant", 20, 0.01, 10) == 0.5
-    assert learning_rate("linear", 20, 0.0, 20) == 1.0
+    # 20 of 1000 steps, then down from where the rise ended: no jump
+    assert learning_rate("linear", 20, 0.02, 20) == 1.0
+    assert learning_rate("linear", 500, 0.501, 501) == pytest.approx(1.0, abs=0.01)
+    assert learning_rate("linear", 500, 0.75, 750) == pytest.approx(0.5)
+    assert learning_rate("linear", 500, 1.0, 1000) == pytest.approx(0.0)
