@@ -87,6 +87,9 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     set_seed(recipe.seed)
     recogniser = checkpoints.with_head(recogniser, ready.written)
     say(f"[bold]model[/]  {recogniser.about}")
+    if recipe.model.checkpoint is None:
+        say("  nothing is pretrained here: this shows the journey, not a good recogniser;")
+        say("  a real start: --set model.checkpoint=facebook/wav2vec2-base-960h --set output=runs/another")
     recogniser, trained = train(recogniser, clips, recipe, folder)
     if state.is_main_process:
         checkpoints.save(recogniser, folder / "model.new", recipe.decoding.beams)
