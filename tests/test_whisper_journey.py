@@ -24,6 +24,11 @@ def recogniser(whisper_checkpoint: Path) -> Recogniser:
     return checkpoints.from_folder(str(whisper_checkpoint), recipe.Whisper(), "en")
 
 
+def test_positions_stay_sinusoids(recogniser: Recogniser) -> None:
+    # trained, they would be in 30 s steps only, and two processes would wait for a gradient that never comes
+    assert not recogniser.model.get_encoder().embed_positions.weight.requires_grad
+
+
 def test_batches_and_pipeline_agree(recogniser: Recogniser, tmp_path: Path) -> None:
     clips = [decode({"path": str(path), "bytes": None}) for path in CLIPS[:12]]
     checkpoints.save(recogniser, tmp_path, beams=1)

@@ -118,6 +118,8 @@ def _whisper(
     settings = _settings(model) if skeleton else network.generation_config
     prompt = set_prompt(tokenizer, settings, whisper.language or language, whisper.task)
     network.config.forced_decoder_ids = None
+    # sinusoids, that every window takes its rows from; loading leaves them trainable
+    network.get_encoder().embed_positions.requires_grad_(False)
 
     def encode(text: str) -> list[int]:
         # with the leading space of Whisper's own training data
