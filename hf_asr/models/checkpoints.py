@@ -71,7 +71,7 @@ def saved_beams(recogniser: Recogniser) -> int:
 
 
 def _settings(model: recipe.Model) -> Any:
-    return GenerationConfig.from_pretrained(model.checkpoint, revision=model.revision or "main")
+    return GenerationConfig.from_pretrained(str(model.checkpoint), revision=model.revision or "main")
 
 
 def _config(model: recipe.Model) -> Any:
