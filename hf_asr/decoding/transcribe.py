@@ -74,7 +74,7 @@ def _generate(recogniser: Recogniser, samples: list[np.ndarray], window: float, 
         return_tensors="pt",
     ).to(recogniser.model.device, recogniser.model.dtype)
     # an untrained Whisper loops at its own length; nobody speaks this fast, and pipeline()'s 30 s stay as they are
-    limit = {} if window == FULL_SECONDS else {"max_new_tokens": min(round(TOKENS_PER_SECOND * window), 440)}
+    limit = {} if window == FULL_SECONDS else {"max_length": min(round(TOKENS_PER_SECOND * window), 448)}
     with context(recogniser.model, window):
         tokens = recogniser.model.generate(
             input_features=features["input_features"],
