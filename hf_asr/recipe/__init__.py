@@ -4,34 +4,13 @@ Each field carries the line that `docs/recipes.md` and the editor's JSON schema 
 imported here, so a wrong recipe is told at once. How a recipe file is found and read: hf_asr.recipe.file.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import model_validator
 
 from hf_asr.errors import UserError
-
-
-def _not_a_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"expected a number, got {str(value).lower()}")
-    return value
-
-
-# pydantic would read true as 1
-Number = Annotated[float, BeforeValidator(_not_a_bool), Field(allow_inf_nan=False)]
-Whole = Annotated[int, BeforeValidator(_not_a_bool)]
-Share = Annotated[float, BeforeValidator(_not_a_bool), Field(ge=0, le=1)]
-# and the texts no and on as booleans
-Switch = Annotated[bool, Field(strict=True)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def line(default: Any, text: str, **limits: Any) -> Any:
-    """A field with its one line of explanation."""
-    return Field(default=default, description=text, **limits)
+from hf_asr.recipe.augment import Augment
+from hf_asr.recipe.fields import Number, Section, Share, Switch, Whole, line
 
 
 class Source(Section):
@@ -149,6 +128,13 @@ class Whisper(Section):
     full_context_share: Share = line(0.125, "share of training batches padded to 30 s all the same")
 
 
+class Replay(Section):
+    """Old data mixed into training, against forgetting."""
+
+    sources: tuple[Source, ...] = line(..., "where it comes from", min_length=1)
+    share: Share = line(0.2, "of the audio of an epoch that is old data")
+
+
 class Training(Section):
     """Budget, batches and optimiser. The first budget reached ends the training."""
 
@@ -164,6 +150,8 @@ class Training(Section):
     max_grad_norm: Number = line(1.0, "gradients are clipped to this norm", gt=0)
     evaluate_every: Whole | None = line(None, "steps between looks at validation; default once an epoch", ge=1)
     patience: Whole | None = line(None, "stop after this many looks without a better validation WER", ge=1)
+    augment: Augment = line(Augment(), "changes to training clips")
+    replay: Replay | None = line(None, "old data mixed in, against forgetting")
     precision: Literal["auto", "float32", "bf16", "fp16"] = line(
         "auto", "`auto`: bf16 where the GPU has it, else float32"
     )
@@ -186,6 +174,31 @@ class Decoding(Section):
     batch_seconds: Number = line(240, "seconds of audio decoded at once", gt=0)
 
 
+class Baseline(Section):
+    """A network from random weights on the same clips, so that one sees what pretraining brought."""
+
+    from_scratch: Literal["same"] | dict[str, Any] = line(
+        "same", "`same`: the checkpoint's own shape; or a transformers configuration of a CTC network"
+    )
+    units: Units = line(Units(), "units of its head")
+    training: Training | None = line(None, "its own budget and optimiser; default those of the run")
+
+
+class Guard(Section):
+    """Speech the model must not forget: measured before and after training, never trained on."""
+
+    name: str = line(..., "what it is called in tables", pattern=r"^[\w .-]+$")
+    source: Source = line(..., "where it comes from; all of its clips are read")
+
+
+class Hub(Section):
+    """Where the finished model goes; `hf-asr push` does the same by hand."""
+
+    to: str | None = line(None, "USER/NAME; nothing is pushed without", pattern=r"^[\w.-]+/[\w.-]+$")
+    private: Switch = line(False, "make the repository private")
+    every: Whole | None = line(None, "push to a branch after every so many looks at validation, too", ge=1)
+
+
 class Recipe(Section):
     """From recordings and transcripts to a speech recogniser."""
 
@@ -201,6 +214,9 @@ class Recipe(Section):
     whisper: Whisper = line(Whisper(), "Whisper's own settings")
     training: Training = line(..., "budget, batches and optimiser")
     decoding: Decoding = line(Decoding(), "from logits to text")
+    baseline: Baseline | None = line(None, "a network from scratch to compare with")
+    guards: tuple[Guard, ...] = line((), "speech that must not be forgotten")
+    hub: Hub = line(Hub(), "publishing at the end")
     metric: Text = line(
         Text(case="lower", punctuation="strip"), "normalisation of both sides before WER and CER; printed with them"
     )

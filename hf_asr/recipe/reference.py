@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hf_asr.recipe import Data, Model, Recipe, Section, Source, Training
+from hf_asr.recipe import Data, Model, Recipe, Source, Training
 from hf_asr.recipe.errors import section_of
+from hf_asr.recipe.fields import Section
 from hf_asr.recipe.scalars import write
 
 _INTRODUCTION = """# The recipe
