@@ -80,6 +80,24 @@ def evaluate(
     evaluation_table(found, output)
 
 
+@app.command(epilog="Example: hf-asr compare runs/ours runs/lora --model openai/whisper-small")
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="finished runs, tested on the same clips")],
+    model: Annotated[list[str] | None, typer.Option(help="a saved folder or Hub id to read on the same clips")] = None,
+    output: Annotated[Path | None, typer.Option(help="where to write it; default comparison.md in the first")] = None,
+) -> None:
+    """Is the first run's model better than the others? WER with intervals and paired tests on the same clips."""
+    quiet()
+    from hf_asr import run
+    from hf_asr.evaluation.comparison import compare_runs, markdown
+    from hf_asr.show import comparison_table
+
+    found = compare_runs(runs, model or ())
+    comparison_table(found)
+    run.write(output or runs[0] / "comparison.md", markdown(found))
+    typer.echo(f"written to {output or runs[0] / 'comparison.md'}")
+
+
 @app.command(epilog="Example: hf-asr transcribe talk.mp3 --model runs/quickstart/model --format srt")
 def transcribe(
     files: Annotated[list[Path], typer.Argument(help="audio files: wav, flac, ogg, opus, mp3; m4a with extra av")],

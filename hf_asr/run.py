@@ -18,6 +18,7 @@ from hf_asr.errors import UserError
 
 RECIPE, DATA, LOG, RESULTS, CARD = "recipe.yaml", "data.json", "log.jsonl", "results.json", "README.md"
 PREDICTIONS, ENVIRONMENT, MODEL, CHECKPOINTS = "predictions.jsonl", "environment.json", "model", "checkpoints"
+BASELINE, AUDIO = "baseline", "audio"
 COMPLETE = "complete"  # in a checkpoint: written last, so that a kill while saving leaves none
 
 
@@ -69,7 +70,8 @@ def read_lines(path: Path) -> list[Any]:
     if not path.exists():
         return []
     rows = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    # not splitlines(): a transcript may hold U+2028, at which that would cut its row in two
+    for text in path.read_text(encoding="utf-8").split("\n"):
         try:
             rows.append(json.loads(text))
         except json.JSONDecodeError:
@@ -104,6 +106,11 @@ def replace_folder(new: Path, folder: Path) -> None:
         folder.rename(old)
     new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def weight_bytes(folder: Path) -> int:
+    """Size of the saved weights."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
 def clean(folder: Path) -> None:

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hf_asr import run
-from hf_asr.evaluation.results import PIPELINE, in_words, memory_in_words
+from hf_asr.evaluation.comparison import Comparison
+from hf_asr.evaluation.results import PIPELINE, ZERO_SHOT, in_words, memory_in_words, verdict
 from hf_asr.evaluation.standalone import Standalone
 from hf_asr.training.preflight import Preflight, steps_in_words
 
@@ -17,22 +18,13 @@ SAMPLES = 3
 
 
 def results_table(results: dict[str, Any], folder: Path) -> None:
-    """Before and after with intervals, the verdict, some transcripts, and where everything lies."""
-    table = Table(title=f"{results['name']}: test", title_justify="left")
-    for name in ("model", "context", "WER", "95 % interval", "CER", "words", "RTF"):
-        table.add_column(name, justify="left" if name in ("model", "context") else "right")
-    for system in ("zero_shot", "fine_tuned"):
-        for context, row in results[system].items():
-            interval = f"{100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f}"
-            cells = (f"{row['wer']:.1%}", interval, f"{row['cer']:.1%}", str(row["words"]))
-            table.add_row(system.replace("_", "-"), context, *cells, f"{row['real_time_factor']:.3f}")
-    out.print(table)
+    """Every system with intervals, the verdicts, some transcripts, and where everything lies."""
+    out.print(systems_table(f"{results['name']}: test", results["systems"]))
     out.print(f"both sides normalised: {results['normaliser']}")
-    if not results["zero_shot"]:
+    if ZERO_SHOT not in results["systems"]:
         out.print("no zero-shot row: the network had no head of its own before training")
-    for context, paired in results["comparison"].items():
-        change = f"{100 * paired['difference']:+.1f} points, {100 * paired['low']:+.1f} to {100 * paired['high']:+.1f}"
-        out.print(f"{context}: {paired['verdict']} ({change}; paired bootstrap, p = {paired['p_value']:.3f})")
+    for paired in results["comparisons"]:
+        out.print(verdict(paired))
     same = results["parity"]
     out.print(f"plain pipeline() on the saved folder: same text on {same['equal']} of {same['clips']} clips")
     _samples(folder)
@@ -44,13 +36,37 @@ def results_table(results: dict[str, Any], folder: Path) -> None:
     out.print(f'{folder}: pipeline("automatic-speech-recognition", model="{folder / run.MODEL}")', soft_wrap=True)
 
 
+def systems_table(title: str, systems: dict[str, Any]) -> Table:
+    """A row for every system and context."""
+    several = any(len(system["contexts"]) > 1 for system in systems.values())
+    table = Table(title=title, title_justify="left")
+    for name in ("system", *(("context",) if several else ()), "WER (95 % interval)", "CER", "size", "trained", "RTF"):
+        table.add_column(name, justify="left" if name in ("system", "context") else "right")
+    for name, system in systems.items():
+        minutes = system["train_minutes"]
+        trained = "" if minutes is None else f"{minutes:.1f} min"
+        for context, row in system["contexts"].items():
+            error = f"{row['wer']:.1%} ({100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f})"
+            cells = (error, f"{row['cer']:.1%}", f"{system['parameters'] / 1e6:.1f} M", trained)
+            table.add_row(name, *([context] if several else []), *cells, f"{row['real_time_factor']:.3f}")
+    return table
+
+
 def _samples(folder: Path) -> None:
     rows = run.read_lines(folder / run.PREDICTIONS)
     for row in sorted(rows, key=lambda row: abs(row["seconds"] - 3.0))[:SAMPLES]:
         out.print(f"  transcript  {row['transcript']}", markup=False, style="bold")
-        for name in ("zero_shot", "fine_tuned"):
-            if row[name]:
-                out.print(f"  {name.replace('_', '-'):<10}  {row[name][PIPELINE]}", markup=False)
+        for name, heard in row["systems"].items():
+            out.print(f"  {name:<10}  {heard[PIPELINE]}", markup=False)
+
+
+def comparison_table(found: Comparison) -> None:
+    out.print(systems_table(f"{found.name}: compared on its test clips", found.systems))
+    out.print(f"both sides normalised: {found.normaliser}")
+    for paired in found.comparisons:
+        out.print(verdict(paired))
+    for name, equal in found.parity.items():
+        out.print(f"{name}: plain pipeline() gave the same text on {equal} clips")
 
 
 def evaluation_table(found: Standalone, output: Path | None) -> None:

@@ -70,7 +70,11 @@ def evaluate(
     took = time.perf_counter() - started
     predictions = tuple(_predictions(clips, hypotheses, seconds, metric, language))
     return Evaluation(
-        score=score([p.reference for p in predictions], [p.normalised for p in predictions]),
+        score=score(
+            [p.reference for p in predictions],
+            [p.normalised for p in predictions],
+            speakers=[p.speaker for p in predictions],
+        ),
         predictions=predictions,
         unreadable=tuple(predictions[index].id for index in sorted(lost)),
         took=took,

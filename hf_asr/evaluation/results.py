@@ -1,19 +1,34 @@
 """What a run found, as rows for results.json, predictions.jsonl and the screen."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from hf_asr import recipe, run
 from hf_asr.evaluation.evaluate import Evaluation, Prediction
-from hf_asr.evaluation.metrics import Score, compare
+from hf_asr.evaluation.metrics import Score, compare, score
 from hf_asr.evaluation.parity import Parity
-from hf_asr.text.normalise import describe
+from hf_asr.recipe import file as recipe_file
+from hf_asr.text.normalise import describe, normalise
 
 PIPELINE, OWN = "pipeline", "own length"  # how Whisper hears a clip; CTC hears it one way, pipeline()'s
+ZERO_SHOT, FINE_TUNED, BASELINE = "zero-shot", "fine-tuned", "baseline"
 
 Measured = Mapping[str, Evaluation]  # by context
+
+
+@dataclass(frozen=True)
+class System:
+    """One recogniser on the test side, and what it took to make it."""
+
+    about: str
+    checkpoint: str | None  # what it is, or began from
+    parameters: int
+    contexts: Measured
+    bytes: int | None = None  # of the saved weights
+    train_hours: float | None = None  # of speech, by the run; None: nothing was trained here
+    train_minutes: float | None = None
 
 
 def contexts(family: str, whisper: recipe.Whisper) -> tuple[str, ...]:
@@ -52,39 +67,63 @@ def memory_in_words(peak: dict[str, int]) -> str:
 
 def summary(
     settings: recipe.Recipe,
-    about: str,
-    before: Measured,
-    after: Measured,
+    systems: Mapping[str, System],
+    evidence: Mapping[str, Any],
     trained: dict[str, Any],
     same: Parity,
     memory: dict[str, int],
 ) -> dict[str, Any]:
-    """results.json. Every number in the card and on the screen is one of these."""
-    references = [p.reference for p in after[PIPELINE].predictions]
-    paired = {
-        context: asdict(compare(references, _heard(before[context]), _heard(after[context])))
-        for context in after
-        if context in before
-    }
+    """results.json. Every number in the card, the report and on the screen is one of these.
+
+    `evidence`: rows of slices, confusions, probes, guards, timestamps.
+    """
     return {
         "name": settings.name,
-        "model": about,
+        "language": settings.language,
+        "licence": settings.licence,
         "normaliser": describe(settings.metric),
         "decoding": {"beams": settings.decoding.beams},
-        "zero_shot": {context: _row(found) for context, found in before.items()},
-        "fine_tuned": {context: _row(found) for context, found in after.items()},
-        "comparison": paired,
+        "systems": rows(systems),
+        "comparisons": list(comparisons(systems, FINE_TUNED)),
+        **evidence,
         "parity": asdict(same),
         "training": trained,
         "peak_memory_bytes": memory,
     }
 
 
-def _heard(found: Evaluation) -> list[str]:
-    return [p.normalised for p in found.predictions]
+def comparisons(systems: Mapping[str, System], name: str) -> Iterator[dict[str, Any]]:
+    """The system of this name against each of the others, in every context that both were measured in."""
+    for other, against in systems.items():
+        for context, found in systems[name].contexts.items():
+            if other != name and context in against.contexts:
+                yield {"system": name, "against": other, "context": context} | paired(against.contexts[context], found)
 
 
-def _row(found: Evaluation) -> dict[str, Any]:
+def paired(before: Evaluation, after: Evaluation) -> dict[str, Any]:
+    references = [p.reference for p in after.predictions]
+    speakers = [p.speaker for p in after.predictions]
+    a, b = ([p.normalised for p in found.predictions] for found in (before, after))
+    return asdict(compare(references, a, b, speakers=speakers))
+
+
+def rows(systems: Mapping[str, System]) -> dict[str, Any]:
+    """Systems as results.json holds them: without hypotheses."""
+    return {
+        name: {key: value for key, value in vars(system).items() if key != "contexts"}
+        | {"contexts": {context: row(found) for context, found in system.contexts.items()}}
+        for name, system in systems.items()
+    }
+
+
+def verdict(paired: Mapping[str, Any]) -> str:
+    """e.g. fine-tuned against zero-shot, pipeline: better (-5.1 points, -8.3 to -2.4; p = 0.002)."""
+    change = f"{100 * paired['difference']:+.1f} points, {100 * paired['low']:+.1f} to {100 * paired['high']:+.1f}"
+    names = f"{paired['system']} against {paired['against']}, {paired['context']}"
+    return f"{names}: {paired['verdict']} ({change}; paired bootstrap, p = {paired['p_value']:.3f})"
+
+
+def row(found: Evaluation) -> dict[str, Any]:
     return {
         **asdict(found.score),
         "seconds": round(found.took, 3),
@@ -93,15 +132,53 @@ def _row(found: Evaluation) -> dict[str, Any]:
     }
 
 
-def predictions(before: Measured, after: Measured) -> Iterator[dict[str, Any]]:
-    """predictions.jsonl: one row a test clip, what was heard before and after, in every context."""
-    for number, clip in enumerate(after[PIPELINE].predictions):
+def predictions(systems: Mapping[str, System], facts: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """predictions.jsonl: one row a test clip, what every system heard in every context; facts by clip id."""
+    for number, clip in enumerate(systems[FINE_TUNED].contexts[PIPELINE].predictions):
         yield {
             "id": clip.id,
             "transcript": clip.transcript,
             "reference": clip.reference,
             "seconds": clip.seconds,
             "speaker": clip.speaker,
-            "fine_tuned": {context: found.predictions[number].hypothesis for context, found in after.items()},
-            "zero_shot": {context: found.predictions[number].hypothesis for context, found in before.items()},
+            "facts": dict(facts.get(clip.id, {})),
+            "systems": {
+                name: {context: found.predictions[number].hypothesis for context, found in system.contexts.items()}
+                for name, system in systems.items()
+            },
         }
+
+
+def read_system(folder: Path, name: str = FINE_TUNED) -> System:
+    """A system as a finished run measured it, hypotheses included."""
+    settings = recipe_file.load(str(folder / run.RECIPE), check_exists=False)
+    stored = run.read_json(folder / run.RESULTS)["systems"][name]
+    rows = run.read_lines(folder / run.PREDICTIONS)
+    found = {context: _measured(rows, name, context, told, settings) for context, told in stored["contexts"].items()}
+    return System(**{**stored, "contexts": found})
+
+
+def _measured(
+    rows: Sequence[Mapping[str, Any]], name: str, context: str, told: Mapping[str, Any], settings: recipe.Recipe
+) -> Evaluation:
+    heard = [row["systems"][name][context] for row in rows]
+    clips = tuple(
+        Prediction(
+            id=row["id"],
+            transcript=row["transcript"],
+            hypothesis=hypothesis,
+            reference=row["reference"],
+            normalised=normalise(hypothesis, settings.metric, settings.language),
+            seconds=row["seconds"],
+            speaker=row["speaker"],
+        )
+        for row, hypothesis in zip(rows, heard, strict=True)
+    )
+    references, normalised = [clip.reference for clip in clips], [clip.normalised for clip in clips]
+    return Evaluation(
+        score=score(references, normalised, speakers=[clip.speaker for clip in clips]),
+        predictions=clips,
+        unreadable=tuple(told["unreadable"]),
+        took=told["seconds"],
+        real_time_factor=told["real_time_factor"],
+    )

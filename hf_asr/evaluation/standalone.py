@@ -23,6 +23,7 @@ class Standalone:
     found: dict[str, Evaluation]
     normaliser: str
     left_out: int
+    parameters: int
 
 
 def evaluate_recipe(model: str, name: str, overrides: Sequence[str]) -> Standalone:
@@ -61,4 +62,4 @@ def _measure(model: str, clips: Dataset, settings: recipe.Recipe, left_out: int,
         )
         for context in contexts(recogniser.family, settings.whisper)
     }
-    return Standalone(model, found, describe(settings.metric), left_out)
+    return Standalone(model, found, describe(settings.metric), left_out, recogniser.parameters)

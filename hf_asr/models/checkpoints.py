@@ -26,6 +26,8 @@ from hf_asr.models.prompt import needs_language, saved_language, set_prompt
 from hf_asr.models.recogniser import CheckpointError, Family, Recogniser
 from hf_asr.text import vocabulary
 
+EMBEDDED = "embedded:"
+
 
 @dataclass(frozen=True)
 class Written:
@@ -65,13 +67,20 @@ def from_folder(folder: str, whisper: recipe.Whisper, language: str | None) -> R
     return found
 
 
+def location(checkpoint: str) -> str:
+    """What from_pretrained takes: the folder of a checkpoint that comes with the package, anything else as it is."""
+    if not checkpoint.startswith(EMBEDDED):
+        return checkpoint
+    return str(Path(__file__).parents[1] / "checkpoints" / checkpoint.removeprefix(EMBEDDED))
+
+
 def saved_beams(recogniser: Recogniser) -> int:
     """The beam width a Whisper folder was saved with; 1 for CTC."""
     return int(getattr(getattr(recogniser.model, "generation_config", None), "num_beams", None) or 1)
 
 
 def _settings(model: recipe.Model) -> Any:
-    return GenerationConfig.from_pretrained(str(model.checkpoint), revision=model.revision or "main")
+    return GenerationConfig.from_pretrained(location(str(model.checkpoint)), revision=model.revision or "main")
 
 
 def _config(model: recipe.Model) -> Any:
@@ -80,7 +89,10 @@ def _config(model: recipe.Model) -> Any:
         return AutoConfig.for_model(given.pop("model_type"), **{**given, **model.config})
     try:
         return AutoConfig.from_pretrained(
-            model.checkpoint, revision=model.revision, trust_remote_code=model.trust_remote_code, **model.config
+            location(model.checkpoint),
+            revision=model.revision,
+            trust_remote_code=model.trust_remote_code,
+            **model.config,
         )
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot load {model.checkpoint}: {str(error).splitlines()[0]}") from error
@@ -94,7 +106,7 @@ def _weights(kind: Any, model: recipe.Model, config: Any, skeleton: bool) -> tup
             return build(config), model.checkpoint is not None
     try:
         network, about = kind.from_pretrained(
-            model.checkpoint,
+            location(model.checkpoint),
             revision=model.revision,
             trust_remote_code=model.trust_remote_code,
             config=config,
@@ -113,7 +125,7 @@ def _whisper(
     network, _ = _weights(WhisperForConditionalGeneration, model, config, skeleton)
     if model.checkpoint is None:
         raise CheckpointError("model.from_scratch makes CTC networks; Whisper needs a checkpoint")
-    processor = WhisperProcessor.from_pretrained(model.checkpoint, revision=model.revision or "main")
+    processor = WhisperProcessor.from_pretrained(location(model.checkpoint), revision=model.revision or "main")
     tokenizer = processor.tokenizer
     settings = _settings(model) if skeleton else network.generation_config
     prompt = set_prompt(tokenizer, settings, whisper.language or language, whisper.task)
@@ -149,11 +161,11 @@ def _ctc(model: recipe.Model, config: Any, skeleton: bool) -> Recogniser:
         extractor = SeamlessM4TFeatureExtractor() if mel else Wav2Vec2FeatureExtractor(return_attention_mask=True)
     else:
         where = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
-        extractor = AutoFeatureExtractor.from_pretrained(model.checkpoint, **where)
+        extractor = AutoFeatureExtractor.from_pretrained(location(model.checkpoint), **where)
         about = f"weights of {model.checkpoint}"
         if has_head:
             try:
-                tokenizer = AutoTokenizer.from_pretrained(model.checkpoint, **where)
+                tokenizer = AutoTokenizer.from_pretrained(location(model.checkpoint), **where)
             except (OSError, ValueError, KeyError):
                 tokenizer = None  # a head without its vocabulary says nothing: a new one is made and the run says so
     encode = vocabulary.encoder(tokenizer) if tokenizer is not None else _no_units
@@ -180,13 +192,18 @@ def written_for(recogniser: Recogniser, texts: Iterable[str], units: recipe.Unit
         return Written(own, recogniser.encode, kept=True)
     if own is not None and not any(vocabulary.unknown_characters(own, text) for text in texts):
         return Written(own, recogniser.encode, kept=True)
+    if own is not None and vocabulary.mostly_known(own, texts):
+        texts.append(" ".join(vocabulary.letters(own)))  # a few letters more, and none that it knew forgotten
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = vocabulary.ctc_tokenizer(vocabulary.build(texts, units), Path(folder))
         return Written(tokenizer, vocabulary.encoder(tokenizer), kept=False)
 
 
 def with_head(recogniser: Recogniser, written: Written) -> Recogniser:
-    """The recogniser that writes in these units: with its own head, or a new one from random weights."""
+    """The recogniser that writes in these units: with its own head, or a new one.
+
+    In a new head the units that the old one knew, in either case, keep their weights; the others are random.
+    """
     if written.kept:
         return replace(
             recogniser, about=recogniser.about + ("" if recogniser.family == "whisper" else ", its own head")
@@ -196,6 +213,10 @@ def with_head(recogniser: Recogniser, written: Written) -> Recogniser:
     model.lm_head = torch.nn.Linear(old.in_features, size, device=old.weight.device)
     model.lm_head.weight.data.normal_(std=getattr(model.config, "initializer_range", 0.02))
     model.lm_head.bias.data.zero_()
+    known = vocabulary.shared(recogniser.processor.tokenizer, written.tokenizer)
+    for new, before in known.items():
+        model.lm_head.weight.data[new] = old.weight.data[before]
+        model.lm_head.bias.data[new] = old.bias.data[before]
     model.config.vocab_size = size
     model.config.pad_token_id = written.tokenizer.pad_token_id
     model.config.bos_token_id = model.config.eos_token_id = None
@@ -203,7 +224,7 @@ def with_head(recogniser: Recogniser, written: Written) -> Recogniser:
         recogniser,
         processor=Wav2Vec2Processor(recogniser.processor.feature_extractor, written.tokenizer),
         encode=written.encode,
-        about=f"{recogniser.about}, a new head of {size} units",
+        about=f"{recogniser.about}, a new head of {size} units" + (f", {len(known)} of them known" if known else ""),
     )
 
 

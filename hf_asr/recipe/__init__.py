@@ -97,7 +97,9 @@ class Lora(Section):
 class Model(Section):
     """The checkpoint to start from."""
 
-    checkpoint: str | None = line(None, "Hub id or folder of a CTC model (wav2vec2, hubert, wavlm, ...) or Whisper")
+    checkpoint: str | None = line(
+        None, "Hub id or folder of a CTC model (wav2vec2, hubert, ...) or Whisper, or `embedded:micro`"
+    )
     revision: str | None = line(None, "branch, tag or commit of the checkpoint")
     from_scratch: dict[str, Any] | None = line(
         None, "a transformers configuration to start from random weights; used when `checkpoint` is not given"
@@ -177,8 +179,8 @@ class Decoding(Section):
 class Baseline(Section):
     """A network from random weights on the same clips, so that one sees what pretraining brought."""
 
-    from_scratch: Literal["same"] | dict[str, Any] = line(
-        "same", "`same`: the checkpoint's own shape; or a transformers configuration of a CTC network"
+    from_scratch: Literal["small", "same"] | dict[str, Any] = line(
+        "small", "a small network that hears a mel spectrogram, the checkpoint's own shape, or a configuration"
     )
     units: Units = line(Units(), "units of its head")
     training: Training | None = line(None, "its own budget and optimiser; default those of the run")

@@ -5,7 +5,8 @@ what is left and writes the word delimiter as a space; so a saved model needs no
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -114,6 +115,37 @@ def unknown_characters(tokenizer: Any, text: str) -> set[str]:
         return char != delimiter and id_ is not None and id_ != tokenizer.unk_token_id
 
     return {char for char in set(text) if not char.isspace() and not known(char)}
+
+
+def mostly_known(tokenizer: Any, texts: Sequence[str], share: float = 0.9) -> bool:
+    """Whether the tokenizer has units for at least this share of the characters."""
+    counts = Counter(char for text in texts for char in text if not char.isspace())
+    unknown = unknown_characters(tokenizer, "".join(counts))
+    return sum(counts[char] for char in unknown) <= (1 - share) * sum(counts.values())
+
+
+def letters(tokenizer: Any) -> list[str]:
+    """The single characters a tokenizer writes."""
+    delimiter, lower = tokenizer.word_delimiter_token, getattr(tokenizer, "do_lower_case", False)
+    single = (token for token in tokenizer.get_vocab() if len(token) == 1 and token != delimiter)
+    return sorted(token.lower() if lower else token for token in single)
+
+
+def shared(before: Any | None, after: Any) -> dict[int, int]:
+    """Ids of `after`'s units → ids of the same in `before`, else of the other case; blank and delimiter by role."""
+    if before is None:
+        return {}
+    ids = before.get_vocab()
+    roles = {
+        getattr(after, role): getattr(before, role) for role in ("pad_token", "unk_token", "word_delimiter_token")
+    }
+    found = {}
+    for token, number in after.get_vocab().items():
+        names = (roles.get(token, token), token.upper(), token.lower())
+        known = next((ids[name] for name in names if name in ids), None)
+        if known is not None:
+            found[number] = known
+    return found
 
 
 def _fit(words: list[str], units: Units) -> Tokenizer:

@@ -1,6 +1,7 @@
 """The journey: from a recipe to a run folder with a model, its evidence and its card."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,30 @@ from hf_asr.data.clips import Clips, load_clips
 from hf_asr.data.tables import DataError
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.parity import parity
-from hf_asr.evaluation.results import OWN, PIPELINE, contexts, in_words, once, predictions, summary
+from hf_asr.evaluation.results import (
+    BASELINE,
+    FINE_TUNED,
+    OWN,
+    PIPELINE,
+    ZERO_SHOT,
+    System,
+    contexts,
+    in_words,
+    once,
+    predictions,
+    read_system,
+    summary,
+)
+from hf_asr.evaluation.worst import keep_worst
 from hf_asr.models import checkpoints
 from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter, freeze, label_limit
-from hf_asr.publish.card import card
-from hf_asr.recipe import Recipe
+from hf_asr.models.scratch import scratch_model
+from hf_asr.recipe import Hub, Recipe
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
 from hf_asr.text.vocabulary import unknown_characters
 from hf_asr.training.lora import require_targets
-from hf_asr.training.train import train
+from hf_asr.training.train import Trained, train
 
 
 @dataclass(frozen=True)
@@ -78,36 +93,70 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
         run.write_json(folder / run.ENVIRONMENT, run.environment())
     _tell_data(clips)
 
-    before = {}
+    systems: dict[str, System] = {}
     if recogniser.processor.tokenizer is not None:
-        before = {
-            context: _zero_shot(folder, recogniser, clips, recipe, context) for context in _contexts(recipe, ready)
-        }
+        systems[ZERO_SHOT] = _zero_shot(folder, ready, recipe)
 
     set_seed(recipe.seed)
     recogniser = checkpoints.with_head(recogniser, ready.written)
     say(f"[bold]model[/]  {recogniser.about}")
-    if recipe.model.checkpoint is None:
-        say("  nothing is pretrained here: this shows the journey, not a good recogniser;")
-        say("  a real start: --set model.checkpoint=facebook/wav2vec2-base-960h --set output=runs/another")
     recogniser, trained = train(recogniser, clips, recipe, folder)
     if state.is_main_process:
         checkpoints.save(recogniser, folder / "model.new", recipe.decoding.beams)
         run.replace_folder(folder / "model.new", folder / run.MODEL)
     state.wait_for_everyone()
 
-    after = {context: _test(recogniser, clips, recipe, context) for context in _contexts(recipe, ready)}
+    systems[FINE_TUNED] = System(
+        about=recogniser.about,
+        checkpoint=recipe.model.checkpoint,
+        parameters=recogniser.parameters,
+        contexts={context: _test(recogniser, clips, recipe, context) for context in _contexts(recipe, ready)},
+        bytes=run.weight_bytes(folder / run.MODEL),
+        train_hours=sum(clips.train["seconds"]) / 3600,
+        train_minutes=trained.minutes,
+    )
+    if recipe.baseline is not None:
+        _from_scratch(recipe)
     if not state.is_main_process:
         return {}
+    if recipe.baseline is not None:
+        systems[BASELINE] = read_system(folder / run.BASELINE)
+    return _conclude(recipe, ready, systems, trained)
+
+
+def _conclude(recipe: Recipe, ready: Ready, systems: dict[str, System], trained: Trained) -> dict[str, Any]:
+    """The evidence, into the run folder; results.json comes last and marks the run as finished."""
+    folder, clips = Path(recipe.output), ready.clips
     memory = run.peak_memory()  # before parity loads the model a second time
-    same = parity(folder / run.MODEL, clips.test, after[PIPELINE].predictions)
-    results = summary(recipe, recogniser.about, before, after, asdict(trained), same, memory)
-    run.write_lines(folder / run.PREDICTIONS, predictions(before, after))
-    data, environment = run.read_json(folder / run.DATA), run.read_json(folder / run.ENVIRONMENT)
-    run.write(folder / run.CARD, card(recipe, results, data, environment))
-    run.write_json(folder / run.RESULTS, results)  # last: it marks the run as finished
+    tested = systems[FINE_TUNED].contexts[PIPELINE].predictions
+    same = parity(folder / run.MODEL, clips.test, tested)
+    found = summary(recipe, systems, {}, asdict(trained), same, memory)
+    run.write_lines(folder / run.PREDICTIONS, predictions(systems, {}))
+    keep_worst(folder, clips.test, tested)
+    run.write_json(folder / run.RESULTS, found)
     run.clean(folder)
-    return results
+    return found
+
+
+def _from_scratch(recipe: Recipe) -> None:
+    """The same journey from random weights, on the same split, into baseline/; goes on where it was interrupted."""
+    assert recipe.baseline is not None
+    own = recipe.model_copy(
+        update={
+            "name": f"{recipe.name}-{run.BASELINE}",
+            "output": str(Path(recipe.output) / run.BASELINE),
+            "model": scratch_model(recipe.baseline, recipe.model),
+            "units": recipe.baseline.units,
+            "training": recipe.baseline.training or recipe.training,
+            "baseline": None,
+            "guards": (),
+            "hub": Hub(),
+        }
+    )
+    if (Path(own.output) / run.RESULTS).exists():
+        return
+    say("[bold]baseline[/]  the same clips, from random weights")
+    finetune(own)
 
 
 def _same_data(folder: Path, clips: Clips) -> None:
@@ -127,11 +176,17 @@ def _test(recogniser: Recogniser, clips: Clips, recipe: Recipe, context: str) ->
     )
 
 
-def _zero_shot(folder: Path, recogniser: Recogniser, clips: Clips, recipe: Recipe, context: str) -> Evaluation:
+def _zero_shot(folder: Path, ready: Ready, recipe: Recipe) -> System:
+    """The checkpoint as it came, on the test side."""
+    recogniser = ready.recogniser
     recogniser.model.to(PartialState().device)
-    found = once(folder, f"zero-shot {context}", lambda: _test(recogniser, clips, recipe, context))
-    say(f"[bold]zero-shot[/]  {in_words(found.score)}" + (f"  ({context})" if context == OWN else ""))
-    return found
+    found = {}
+    for context in _contexts(recipe, ready):
+        measure = partial(_test, recogniser, ready.clips, recipe, context)
+        found[context] = once(folder, f"zero-shot {context}", measure)
+        note = f"  ({context})" if context == OWN else ""
+        say(f"[bold]zero-shot[/]  {in_words(found[context].score)}{note}")
+    return System(recogniser.about, recipe.model.checkpoint, recogniser.parameters, found)
 
 
 def _tell_data(clips: Clips) -> None:

@@ -8,6 +8,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from hf_asr.recipe import Units
+from hf_asr.text import vocabulary
 from hf_asr.text.vocabulary import UnitsError, Vocabulary, build, ctc_tokenizer, encoder, unknown_characters
 
 TEXTS = {
@@ -104,3 +105,17 @@ def test_vocabularies_in_capitals_with_lower_case_output(tmp_path: Path) -> None
 def test_units_that_cannot_be_are_an_error(texts: list[str], units: Units, told: str) -> None:
     with pytest.raises(UnitsError, match=told):
         build(texts, units)
+
+
+def test_a_new_head_keeps_the_units_that_the_old_one_knew(tmp_path: Path) -> None:
+    before = vocabulary.ctc_tokenizer(vocabulary.build(["ABC'"], Units()), tmp_path / "before")
+    after = vocabulary.ctc_tokenizer(vocabulary.build(["abcé5"], Units()), tmp_path / "after")
+    old, new = before.get_vocab(), after.get_vocab()
+    known = {new["a"]: old["A"], new["b"]: old["B"], new["c"]: old["C"], new["[PAD]"]: old["[PAD]"]}
+    known |= {new["[UNK]"]: old["[UNK]"], new["|"]: old["|"]}
+    assert vocabulary.shared(before, after) == known
+    assert vocabulary.shared(None, after) == {}
+    assert vocabulary.letters(before) == ["'", "A", "B", "C"]
+    assert vocabulary.mostly_known(before, ["AAAAABBBBB CCCCC CCCC 5"])
+    assert not vocabulary.mostly_known(before, ["AAAAA 5"])
+    assert not vocabulary.mostly_known(before, ["aaaaa"])

