@@ -185,6 +185,12 @@ class Baseline(Section):
     units: Units = line(Units(), "units of its head")
     training: Training | None = line(None, "its own budget and optimiser; default those of the run")
 
+    @model_validator(mode="after")
+    def _has_a_type(self) -> "Baseline":
+        if isinstance(self.from_scratch, dict) and "model_type" not in self.from_scratch:
+            raise ValueError("from_scratch needs `model_type`, e.g. wav2vec2-bert")
+        return self
+
 
 class Guard(Section):
     """Speech the model must not forget: measured before and after training, never trained on."""

@@ -2,15 +2,18 @@
 
 import importlib.util
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hf_asr.recipe import Model, Source, Text
+from hf_asr.recipe import Guard, Model, Replay, Source, Text
+from hf_asr.recipe.augment import Augment
 from hf_asr.recipe.errors import nearest
 from hf_asr.recipe.scalars import Problem
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+# data.sources.AUDIO_FILES, which is in a heavier room (a test compares them)
+RECORDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".webm", ".aac", ".wma", ".aiff", ".aif", ".au")
 
 # what transformers makes a CTC model of; transformers itself takes seconds to ask (a test does)
 MODEL_TYPES = (
@@ -58,7 +61,7 @@ def present(sources: Sequence[Source | None], model: Model | None, output: objec
     found: list[Problem] = []
     for index, source in enumerate(sources):
         if source:
-            found += ((f"data.sources.{index}.path", told) for told in _source(source, index))
+            found += beside({f"data.sources.{index}": source})
     if model and model.checkpoint is not None:
         found += (("model.checkpoint", told) for told in _checkpoint(model.checkpoint, model.revision))
     if isinstance(output, str) and Path(output).is_file():
@@ -66,7 +69,54 @@ def present(sources: Sequence[Source | None], model: Model | None, output: objec
     return found
 
 
-def _source(source: Source, index: int) -> Iterator[str]:
+def beside(sources: Mapping[str, Source | None]) -> list[Problem]:
+    """The same of sources by their place in the recipe, e.g. guards.0.source."""
+    given = ((place, source) for place, source in sources.items() if source)
+    return [(f"{place}.path", told) for place, source in given for told in _source(source, place)]
+
+
+def sounds(augments: Mapping[str, Augment | None]) -> list[Problem]:
+    """Folders of noise and impulse responses, of sections `augment` by their place; data.noise reads the recordings."""
+    found: list[Problem] = []
+    for place, augment in augments.items():
+        for key, section in (("noise", augment.noise), ("reverb", augment.reverb)) if augment else ():
+            if section and section.folder is not None:
+                found += ((f"{place}.{key}.folder", told) for told in _folder_of_recordings(section.folder))
+    return found
+
+
+def _folder_of_recordings(given: str) -> Iterator[str]:
+    folder = Path(given).expanduser()
+    if folder.is_file():
+        yield f"{given!r} is a file: name the folder it lies in"
+    elif not folder.is_dir():
+        yield f"no such folder: {given!r}, from {Path.cwd()}{_neighbour(folder)}"
+    elif not any(file.suffix.lower() in RECORDINGS for file in folder.rglob("*")):
+        yield f"no recordings in {given!r}: {', '.join(RECORDINGS)}"
+
+
+def against_forgetting(replays: Mapping[str, Replay | None], guards: Sequence[Guard | None]) -> list[Problem]:
+    """Replay by its place in the recipe, and guards: what no single field of them shows."""
+    found: list[Problem] = []
+    for place, replay in replays.items():
+        if replay and not 0 < replay.share < 1:
+            told = "must be above 0 and below 1 (leave replay out for none; old data alone is data.sources)"
+            found.append((f"{place}.share", told))
+        for index, source in enumerate(replay.sources if replay else ()):
+            if source.use in ("validation", "test"):
+                found.append((f"{place}.sources.{index}.use", "old data goes to train only: leave it out"))
+    names = [guard.name if guard else None for guard in guards]
+    for index, guard in enumerate(guards):
+        if guard and guard.name in names[:index]:
+            found.append((f"guards.{index}.name", f"another guard is called {guard.name!r}, too"))
+        if guard and guard.source.use in ("train", "validation"):
+            found.append((f"guards.{index}.source.use", "a guard is never trained on or chosen by: leave it out"))
+        if guard and guard.source.weight != 1:
+            found.append((f"guards.{index}.source.weight", "weights are for training clips: leave it out"))
+    return found
+
+
+def _source(source: Source, place: str) -> Iterator[str]:
     path = Path(source.path).expanduser()
     if source.path.startswith("embedded:"):
         name = source.path.removeprefix("embedded:")
@@ -77,7 +127,7 @@ def _source(source: Source, index: int) -> Iterator[str]:
         return
     elif source.format == "hub" or (source.format == "auto" and _on_hub(source.path)):
         if _offline() and not _cached("dataset", source.path, source.revision, ""):
-            yield _unreachable(source.path, f"data.sources.{index}.path=FOLDER")
+            yield _unreachable(source.path, f"{place}.path=FOLDER")
     else:
         hint = "; a Hub dataset is written user/name" if source.format == "auto" and "/" not in source.path else ""
         yield f"no such file or folder: {source.path!r}, from {Path.cwd()}{_neighbour(path)}{hint}"
@@ -85,7 +135,12 @@ def _source(source: Source, index: int) -> Iterator[str]:
 
 def _checkpoint(checkpoint: str, revision: str | None) -> Iterator[str]:
     folder = Path(checkpoint)
-    if folder.is_file():
+    if checkpoint.startswith("embedded:"):
+        name = checkpoint.removeprefix("embedded:")
+        names = sorted(file.parent.name for file in (Path(__file__).parents[1] / "checkpoints").glob("*/config.json"))
+        if name not in names:
+            yield f"no embedded checkpoint is called {name!r}{nearest(name, names)}; known: {', '.join(names)}"
+    elif folder.is_file():
         yield f"{checkpoint!r} is a file: name the folder with its config.json"
     elif folder.is_dir():
         if not (folder / "config.json").is_file():

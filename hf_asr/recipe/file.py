@@ -1,15 +1,16 @@
 """Finding, reading and writing recipe files. Neither torch nor transformers is imported here."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hf_asr.recipe import Model, Recipe, RecipeError, Source, Text, errors, scalars
-from hf_asr.recipe.checks import present, sensible
+from hf_asr.recipe import Guard, Model, Recipe, RecipeError, Replay, Source, Text, errors, scalars
+from hf_asr.recipe.augment import Augment
+from hf_asr.recipe.checks import against_forgetting, beside, present, sensible, sounds
 from hf_asr.recipe.reference import json_schema, new, reference
 from hf_asr.recipe.scalars import Problem
 
@@ -64,8 +65,12 @@ def load(name_or_path: str, overrides: Sequence[str] = (), check_exists: bool = 
     model = _valid(Model, tree.get("model"))
     texts = {name: _valid(Text, tree.get(name, {})) for name in ("text", "metric")}
     problems += sensible(sources, model, texts, tree.get("language"))
+    replays = {place: _valid(Replay, value) for place, value in _of_training(tree, "replay")}
+    problems += against_forgetting(replays, [_valid(Guard, guard) for guard in _items(tree, "guards")])
     if check_exists:
         problems += present(sources, model, tree.get("output"))
+        problems += beside({place: _valid(Source, source) for place, source in _other_sources(tree)})
+        problems += sounds({place: _valid(Augment, value) for place, value in _of_training(tree, "augment")})
     if problems or recipe is None:
         raise RecipeError(name_or_path, list(dict.fromkeys(problems)))
     return recipe
@@ -147,6 +152,7 @@ def _fill(tree: dict[str, Any], stem: str) -> list[Problem]:
     holders: list[tuple[str, Any, tuple[str, ...]]] = [("", tree, ("name", "output"))]
     if isinstance(sources, list):
         holders += [(f"data.sources.{i}.", source, ("path", "config")) for i, source in enumerate(sources)]
+    holders += [(f"{place}.", source, ("path", "config")) for place, source in _other_sources(tree)]
     language, wanted = tree.get("language"), []
     for prefix, holder, keys in holders:
         for key in keys if isinstance(holder, dict) else ():
@@ -156,6 +162,30 @@ def _fill(tree: dict[str, Any], stem: str) -> list[Problem]:
     if wanted and language is None:
         return [("language", f"missing: `{{language}}` stands for it in {', '.join(wanted)}")]
     return []
+
+
+def _items(tree: Any, key: str) -> list[Any]:
+    found = tree.get(key) if isinstance(tree, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _of_training(tree: dict[str, Any], section: str) -> Iterator[tuple[str, Any]]:
+    """A section of the training and of the baseline's own, by their places."""
+    for path in (("training", section), ("baseline", "training", section)):
+        here: Any = tree
+        for key in path:
+            here = here.get(key) if isinstance(here, dict) else None
+        if here is not None:
+            yield ".".join(path), here
+
+
+def _other_sources(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Sources beside data.sources, and their places."""
+    for place, replay in _of_training(tree, "replay"):
+        yield from ((f"{place}.sources.{index}", one) for index, one in enumerate(_items(replay, "sources")))
+    for index, guard in enumerate(_items(tree, "guards")):
+        if isinstance(guard, dict):
+            yield f"guards.{index}.source", guard.get("source")
 
 
 def _valid(section: type[Known], value: Any) -> Known | None:

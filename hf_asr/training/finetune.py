@@ -68,6 +68,8 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
     freeze(recogniser, recipe.model.freeze)
     if recipe.model.lora is not None:
         require_targets(recogniser, recipe.model.lora)
+    if recipe.baseline is not None:
+        scratch_model(recipe.baseline, recipe.model)  # what is wrong with it is told now, not after training
     if recipe.training.compile and recogniser.family == "whisper" and recipe.whisper.own_length:
         raise CheckpointError("training.compile: every window would be compiled anew; set whisper.own_length: false")
     return Ready(clips, recogniser, written)
