@@ -18,7 +18,7 @@ from hf_asr.errors import UserError
 
 RECIPE, DATA, LOG, RESULTS, CARD = "recipe.yaml", "data.json", "log.jsonl", "results.json", "README.md"
 PREDICTIONS, ENVIRONMENT, MODEL, CHECKPOINTS = "predictions.jsonl", "environment.json", "model", "checkpoints"
-BASELINE, AUDIO = "baseline", "audio"
+BASELINE, AUDIO, REPORT = "baseline", "audio", "report.html"
 COMPLETE = "complete"  # in a checkpoint: written last, so that a kill while saving leaves none
 
 

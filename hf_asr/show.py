@@ -1,6 +1,7 @@
 """Tables for a terminal, from the same rows as results.json."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hf_asr import run
 from hf_asr.evaluation.comparison import Comparison
 from hf_asr.evaluation.results import PIPELINE, ZERO_SHOT, in_words, memory_in_words, verdict
 from hf_asr.evaluation.standalone import Standalone
+from hf_asr.evaluation.weights import Tried, best
 from hf_asr.training.preflight import Preflight, steps_in_words
 
 out = Console(highlight=False)
@@ -67,6 +69,14 @@ def comparison_table(found: Comparison) -> None:
         out.print(verdict(paired))
     for name, equal in found.parity.items():
         out.print(f"{name}: plain pipeline() gave the same text on {equal} clips")
+
+
+def weights_table(tried: Sequence[Tried]) -> None:
+    """Each weight on validation; the chosen one is marked."""
+    chosen = best(tried)
+    for one in tried:
+        mark = "  chosen" if one == chosen else ""
+        out.print(f"{one.weight:.1f} of B: {in_words(one.score)}{mark}")
 
 
 def evaluation_table(found: Standalone, output: Path | None) -> None:

@@ -38,6 +38,7 @@ class Clips:
     given_seconds: float
     warnings: tuple[str, ...]
     checksum: str  # of ids, sides, texts and recordings
+    old: frozenset[str] = frozenset()  # ids of those in train that training.replay brought
 
 
 @dataclass(frozen=True)
@@ -46,40 +47,59 @@ class _Part:
 
     source: Source
     audio: Dataset
-    rows: list[dict[str, Any]]  # PLAIN's columns, and key: the recording's
+    rows: list[dict[str, Any]]  # PLAIN's columns, key: the recording's, and use: the source's
     problems: list[tuple[str, str] | None]
     left_out: list[LeftOut]
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """The clips of some sources, before they are divided: every one is in `usable` or in `left_out`."""
+
+    table: Dataset  # COLUMNS, a row each of `rows`
+    rows: list[dict[str, Any]]  # PLAIN's columns, key: the recording's, and use: the source's
+    usable: list[int]  # numbers of rows
+    left_out: list[LeftOut]
+    given: int
+    given_seconds: float
+
+
 def load_clips(data: Data, text: Text, language: str | None) -> Clips:
     """Read, measure, normalise and divide. Raises DataError, e.g. when nothing is usable."""
-    parts = _distinct([_part(source, data, text, language) for source in data.sources])
-    rows = [row for part in parts for row in part.rows]
-    problems = [problem for part in parts for problem in part.problems]
-    uses = [part.source.use for part in parts for _ in part.rows]
-    left_out = [one for part in parts for one in part.left_out]
-    left_out += [_left_out(row, *problem) for row, problem in zip(rows, problems, strict=True) if problem]
-    usable = [number for number, problem in enumerate(problems) if not problem]
-    given_seconds = math.fsum(
-        [row["seconds"] for row in rows] + [one.seconds for part in parts for one in part.left_out]
-    )
-    given = len(rows) + sum(len(part.left_out) for part in parts)
-    if not usable:
-        raise DataError(nothing_usable(left_out))
-
-    sides, warnings = divide([_divisible(rows[number], uses[number]) for number in usable], data.splits)
-    left_out += [
-        _left_out(rows[number], side, "") for number, side in zip(usable, sides, strict=True) if side not in SIDES
+    found = gather(data.sources, data, text, language)
+    rows, usable, left_out = found.rows, found.usable, found.left_out
+    sides, warnings = divide([_divisible(rows[number]) for number in usable], data.splits)
+    left_out = left_out + [
+        leave_out(rows[number], side, "") for number, side in zip(usable, sides, strict=True) if side not in SIDES
     ]
-    table = concatenate_datasets([_with_columns(part) for part in parts if part.rows])
     chosen = {side: [number for number, at in zip(usable, sides, strict=True) if at == side] for side in SIDES}
     return Clips(
-        **{side: table.select(numbers) for side, numbers in chosen.items()},
+        **{side: found.table.select(numbers) for side, numbers in chosen.items()},
         left_out=tuple(left_out),
-        given=given,
-        given_seconds=given_seconds,
+        given=found.given,
+        given_seconds=found.given_seconds,
         warnings=tuple(warnings + _same_recording(rows, chosen)),
-        checksum=_checksum(rows, chosen),
+        checksum=checksum(rows, chosen),
+    )
+
+
+def gather(sources: Sequence[Source], data: Data, text: Text, language: str | None) -> Gathered:
+    """Read, measure and normalise. Raises DataError, e.g. when nothing is usable."""
+    parts = _distinct([_part(source, data, text, language) for source in sources])
+    rows = [row for part in parts for row in part.rows]
+    problems = [problem for part in parts for problem in part.problems]
+    unread = [one for part in parts for one in part.left_out]
+    left_out = unread + [leave_out(row, *problem) for row, problem in zip(rows, problems, strict=True) if problem]
+    usable = [number for number, problem in enumerate(problems) if not problem]
+    if not usable:
+        raise DataError(nothing_usable(left_out))
+    return Gathered(
+        table=concatenate_datasets([_with_columns(part) for part in parts if part.rows]),
+        rows=rows,
+        usable=usable,
+        left_out=left_out,
+        given=len(rows) + len(unread),
+        given_seconds=math.fsum([row["seconds"] for row in rows] + [one.seconds for one in unread]),
     )
 
 
@@ -107,7 +127,8 @@ def _part(source: Source, data: Data, text: Text, language: str | None) -> _Part
         used = normalise(raw, text, language)
         known = 0.0 if isinstance(seconds, AudioError) else seconds
         taken.append((taken[-1] if taken else 0.0) + known)
-        rows.append(row | {"raw": raw, "text": used, "seconds": known, "weight": source.weight, "key": key})
+        own = {"raw": raw, "text": used, "seconds": known, "weight": source.weight, "key": key, "use": source.use}
+        rows.append(row | own)
         problems.append(_problem(raw, used, seconds, data))
     return _Part(source, table.select(range(len(rows))).select_columns("audio"), rows, problems, left_out)
 
@@ -159,11 +180,11 @@ def _with_columns(part: _Part) -> Dataset:
     return concatenate_datasets([plain, audio], axis=1).select_columns(list(COLUMNS))
 
 
-def _divisible(row: Mapping[str, Any], use: str) -> Row:
-    return Row(row["id"], row["text"], row["seconds"], row["speaker"], row["group"], use)
+def _divisible(row: Mapping[str, Any]) -> Row:
+    return Row(row["id"], row["text"], row["seconds"], row["speaker"], row["group"], row["use"])
 
 
-def _left_out(row: Mapping[str, Any], reason: str, detail: str) -> LeftOut:
+def leave_out(row: Mapping[str, Any], reason: str, detail: str) -> LeftOut:
     return LeftOut(row["id"], reason, detail, row["seconds"])
 
 
@@ -184,7 +205,7 @@ def _same_recording(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Sequ
     return [f"{len(twice)} recordings occur twice, {across} of them on two sides ({pairs}{', ...' * (len(twice) > 5)})"]
 
 
-def _checksum(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Sequence[int]]) -> str:
+def checksum(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Sequence[int]]) -> str:
     """SHA-256 of the division, whatever the order of the rows."""
     lines = [
         f"{side}\0{rows[number]['id']}\0{rows[number]['text']}\0{rows[number]['key']}"

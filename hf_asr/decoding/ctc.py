@@ -1,4 +1,7 @@
-"""Greedy CTC decoding: the best symbol of every frame, repeats merged, blanks dropped (Graves et al. 2006)."""
+"""What a CTC network hears, and greedy decoding: the best symbol of every frame, repeats merged, blanks dropped.
+
+Graves et al., Connectionist Temporal Classification, ICML 2006. With a language model: hf_asr.decoding.decoder.
+"""
 
 from typing import Any
 
@@ -10,9 +13,19 @@ from hf_asr.decoding.hypothesis import Hypothesis, Word
 from hf_asr.models.recogniser import Recogniser, frame_counter
 
 
-@torch.no_grad()
 def best_path(recogniser: Recogniser, samples: list[np.ndarray]) -> list[Tensor]:
     """Per clip, the most probable unit of each frame, int [frames]; only these leave the device."""
+    return [logits.argmax(-1).cpu() for logits in frame_logits(recogniser, samples)]
+
+
+def log_posteriors(recogniser: Recogniser, samples: list[np.ndarray]) -> list[Tensor]:
+    """Per clip, natural log probabilities of the units in each frame, float32 [frames, units]."""
+    return [logits.float().log_softmax(-1).cpu() for logits in frame_logits(recogniser, samples)]
+
+
+@torch.no_grad()
+def frame_logits(recogniser: Recogniser, samples: list[np.ndarray]) -> list[Tensor]:
+    """Per clip, the logits of its own frames [frames, units], on the device."""
     network = recogniser.model
     inputs = recogniser.processor.feature_extractor(
         samples, sampling_rate=16_000, padding=True, return_attention_mask=True, return_tensors="pt"
@@ -21,7 +34,7 @@ def best_path(recogniser: Recogniser, samples: list[np.ndarray]) -> list[Tensor]
     logits = network(inputs[network.main_input_name].to(network.dtype), attention_mask=mask).logits
     frames = frame_counter(recogniser)
     assert frames is not None
-    return [path[: frames(len(clip))] for path, clip in zip(logits.argmax(-1).cpu(), samples, strict=True)]
+    return [found[: frames(len(clip))] for found, clip in zip(logits, samples, strict=True)]
 
 
 def read_path(recogniser: Recogniser, path: Tensor, seconds_per_frame: float | None = None) -> Hypothesis:

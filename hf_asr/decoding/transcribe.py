@@ -1,11 +1,13 @@
 """Clips to hypotheses in batches of similar length; long recordings in overlapping windows."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
-from hf_asr.decoding.ctc import best_path, read_path
+from hf_asr.decoding.ctc import best_path
+from hf_asr.decoding.decoder import Decoder, Hear, Write, ctc_way
 from hf_asr.decoding.hypothesis import Hypothesis, Word
 from hf_asr.models.recogniser import Recogniser
 from hf_asr.models.whisper import FULL_SECONDS, context, own_window
@@ -23,24 +25,30 @@ def transcribe(
     full_context: bool,
     batch_seconds: float = 240,
     beams: int = 1,
+    decoder: Decoder | None = None,
 ) -> Iterator[tuple[int, Hypothesis]]:
     """(index, hypothesis) of every clip, longest first; `read(index)` gives its samples at 16 kHz.
 
-    Whisper reads windows of 30 s with `full_context`, as pipeline() does, else the clip's own length.
-    A clip's hypothesis does not depend on the others in its batch.
+    Whisper reads windows of 30 s with `full_context`, as pipeline() does, else the clip's own length; CTC decodes
+    greedily, as pipeline() does, or with a `decoder`. A clip's hypothesis does not depend on the others in its batch.
     """
     recogniser.model.eval()
-    for window, batch in _batches(recogniser, seconds, full_context, batch_seconds):
+    way = _ctc_way(recogniser, decoder)
+    for window, batch in batches(recogniser, seconds, full_context, batch_seconds):
         samples = [read(index) for index in batch]
-        if recogniser.family == "ctc":
-            yield from (
-                (i, read_path(recogniser, path)) for i, path in zip(batch, best_path(recogniser, samples), strict=True)
-            )
-        else:
+        if way is None:
             yield from zip(batch, _generate(recogniser, samples, window, beams), strict=True)
+        else:
+            hear, write = way
+            yield from ((i, write(frames, None)) for i, frames in zip(batch, hear(recogniser, samples), strict=True))
 
 
-def _batches(
+def _ctc_way(recogniser: Recogniser, decoder: Decoder | None) -> tuple[Hear, Write] | None:
+    """None for Whisper, which takes no decoder: ctc_way says so."""
+    return ctc_way(recogniser, decoder) if recogniser.family == "ctc" or decoder is not None else None
+
+
+def batches(
     recogniser: Recogniser, seconds: Sequence[float], full_context: bool, batch_seconds: float
 ) -> Iterator[tuple[float, list[int]]]:
     """(window, clip indices), the costliest first so that too little memory shows at once."""
@@ -89,33 +97,55 @@ def _generate(recogniser: Recogniser, samples: list[np.ndarray], window: float, 
 
 @torch.no_grad()
 def transcribe_recording(
-    recogniser: Recogniser, samples: np.ndarray, beams: int = 1, times: bool = False
+    recogniser: Recogniser, samples: np.ndarray, beams: int = 1, times: bool = False, decoder: Decoder | None = None
 ) -> Hypothesis:
     """One recording of any length, float [samples] at 16 kHz; word times (Whisper: segment times) when asked for."""
     recogniser.model.eval()
     seconds = len(samples) / RATE
-    if recogniser.family == "ctc":
-        path = torch.cat(list(_windows(recogniser, samples)))
-        return read_path(recogniser, path, seconds / max(len(path), 1) if times else None)
+    way = _ctc_way(recogniser, decoder)
+    if way is not None:
+        hear, write = way
+        frames = torch.cat(list(windows(recogniser, samples, hear)))
+        return write(frames, seconds / max(len(frames), 1) if times else None)
     if seconds <= FULL_SECONDS and not times:
         return _generate(recogniser, [samples], FULL_SECONDS, beams)[0]
     return _sequential(recogniser, samples, beams)
 
 
-def _windows(recogniser: Recogniser, samples: np.ndarray) -> Iterator[torch.Tensor]:
-    """Best-path units of overlapping windows, each cut in the middle of its overlaps."""
+def windows(
+    recogniser: Recogniser,
+    samples: np.ndarray,
+    hear: Callable[[Recogniser, list[np.ndarray]], list[torch.Tensor]] = best_path,
+) -> Iterator[torch.Tensor]:
+    """What `hear` finds in the frames of overlapping windows [frames, ...], each cut in the middle of its overlaps."""
     size, overlap = round(LONG_SECONDS * RATE), round(OVERLAP_SECONDS * RATE)
     for start in range(0, max(len(samples) - overlap, 1), size - overlap):
         piece = samples[start : start + size]
-        (path,) = best_path(recogniser, [piece])
-        per_frame = len(piece) / len(path)
+        (found,) = hear(recogniser, [piece])
+        per_frame = len(piece) / len(found)
         last = start + size >= len(samples)
         begin = 0 if start == 0 else round(overlap / 2 / per_frame)
-        yield path[begin : len(path) if last else round((len(piece) - overlap / 2) / per_frame)]
+        yield found[begin : len(found) if last else round((len(piece) - overlap / 2) / per_frame)]
 
 
 def _sequential(recogniser: Recogniser, samples: np.ndarray, beams: int) -> Hypothesis:
-    """Whisper's own way through a long recording: from one predicted timestamp to the next (arXiv:2212.04356)."""
+    decode = recogniser.processor.tokenizer.decode
+    words = tuple(
+        Word(str(decode(part["tokens"], skip_special_tokens=True)).strip(), float(part["start"]), float(part["end"]))
+        for part in segments(recogniser, samples, beams)
+    )
+    return Hypothesis(" ".join(word.text for word in words), words)
+
+
+@torch.no_grad()
+def segments(
+    recogniser: Recogniser, samples: np.ndarray, beams: int, watch: Callable[[torch.Tensor], None] | None = None
+) -> list[dict[str, Any]]:
+    """Whisper's own way through a recording: from one predicted timestamp to the next (arXiv:2212.04356).
+
+    Each has start and end (s), and its tokens, timestamps among them. `watch` is called before every window, with
+    the frames done and those there are, [1, 2].
+    """
     long = len(samples) > FULL_SECONDS * RATE
     features = recogniser.processor.feature_extractor(
         samples,
@@ -131,10 +161,6 @@ def _sequential(recogniser: Recogniser, samples: np.ndarray, beams: int) -> Hypo
         num_beams=beams,
         return_timestamps=True,
         return_segments=True,
+        monitor_progress=watch,
     )
-    decode = recogniser.processor.tokenizer.decode
-    words = tuple(
-        Word(str(decode(part["tokens"], skip_special_tokens=True)).strip(), float(part["start"]), float(part["end"]))
-        for part in found["segments"][0]
-    )
-    return Hypothesis(" ".join(word.text for word in words), words)
+    return list(found["segments"][0])

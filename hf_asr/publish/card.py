@@ -1,98 +1,111 @@
-"""A first model card: made from the run folder's own numbers, nothing typed."""
+"""The model card: README.md of a model, made of what stands in its run folder and nothing typed.
 
-from typing import Any
+Local folders appear by their last part, speakers by number. Text that the data brought (words, names, reasons)
+is shown as text: none of it can become Markdown, HTML or YAML.
+"""
 
-from hf_asr.evaluation.results import memory_in_words
-from hf_asr.recipe import Recipe
-from hf_asr.recipe.file import dump
+from pathlib import Path
 
-USE = """```python
+from hf_asr import run
+from hf_asr.publish import evidence, limits, making
+from hf_asr.publish.citation import bibtex
+from hf_asr.publish.facts import BASELINE, PIPELINE, ZERO_SHOT, Facts, read
+from hf_asr.publish.markdown import code, fenced, hours, interval, link, listed, percent, plain, points
+from hf_asr.publish.metadata import front, language
+
+USE = """import soundfile
+import soxr
 from transformers import pipeline
 
 recognise = pipeline("automatic-speech-recognition", model="{model}")
-print(recognise("clip.wav")["text"])
-```"""
+samples, rate = soundfile.read("clip.wav", dtype="float32", always_2d=True)
+samples = soxr.resample(samples.mean(axis=1), rate, 16_000)  # one channel, 16 kHz
+print(recognise(samples)["text"])"""
 
 
-def card(recipe: Recipe, results: dict[str, Any], data: dict[str, Any], environment: dict[str, Any]) -> str:
-    """README.md of a run: YAML metadata and Markdown."""
-    parts = [
-        _metadata(recipe),
-        f"# {recipe.name}",
-        f"Speech recognition{f' for `{recipe.language}`' if recipe.language else ''}: {results['model']},"
-        f" fine-tuned on {data['sides']['train']['hours']:.2f} hours of speech.",
-        "## Use",
-        USE.format(model=f"{recipe.output}/model"),
-        "## Results",
-        _results(results),
-        "## Data",
-        _data(data),
-        "## Training",
-        _training(results, environment),
-        "The whole recipe, every default written out:",
-        f"```yaml\n{dump(recipe).rstrip()}\n```",
-    ]
+def card(folder: Path, repository: str | None = None, baseline: str | None = None) -> str:
+    """README.md of a finished run: YAML metadata and Markdown.
+
+    repository: the Hub id it will have, for the lines that load it; `model`, the run's own folder, without.
+    baseline: the repository of the network from scratch beside it, or, for such a network, of the model it is
+    compared with. Raises RunError when the run is not finished, with what is missing.
+    """
+    facts = read(folder, repository, baseline)
+    sections = {
+        "Use": use(facts),
+        "Results": evidence.results(facts),
+        "Where it fails": evidence.failures(facts),
+        "Training data": making.data(facts),
+        "Training": making.procedure(facts),
+        "Time, hardware, electricity": making.cost(facts),
+        "Reproduce": making.reproduce(facts),
+        "Limitations": limits.limitations(facts),
+        "Licence and attribution": limits.licence(facts),
+        "Citation": fenced(bibtex(facts), "bibtex"),
+    }
+    parts = [front(facts), f"# {plain(facts.name)}", about(facts)]
+    parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
     return "\n\n".join(parts) + "\n"
 
 
-def _metadata(recipe: Recipe) -> str:
-    base = recipe.model.checkpoint
-    lines = ["library_name: transformers", "pipeline_tag: automatic-speech-recognition", "tags: [hf-asr]"]
-    if recipe.language:
-        lines.append(f"language: ['{recipe.language}']")
-    if recipe.licence:
-        lines.append(f"license: {recipe.licence}")
-    if base is not None and base.count("/") == 1 and not base.startswith((".", "/")):
-        lines.append(f"base_model: {base}")
-    return "\n".join(["---", *lines, "---"])
-
-
-def _results(results: dict[str, Any]) -> str:
-    rows = ["| model | context | WER (95 % interval) | CER | test clips | words |", "|---|---|---|---|---|---|"]
-    for name in ("zero_shot", "fine_tuned"):
-        for context, row in results[name].items():
-            interval = f"{100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f}"
-            rows.append(
-                f"| {name.replace('_', '-')} | {context} | {row['wer']:.1%} ({interval}) | {row['cer']:.1%}"
-                f" | {row['utterances']} | {row['words']} |"
-            )
-    notes = [f"Both sides normalised: {results['normaliser']}. Beam width {results['decoding']['beams']}."]
-    if not results["zero_shot"]:
-        notes.append("The checkpoint had no head of its own, so there is no zero-shot number.")
-    for context, paired in results["comparison"].items():
-        notes.append(
-            f"{context}, fine-tuned against zero-shot: {paired['verdict']},"
-            f" {100 * paired['difference']:+.1f} points ({100 * paired['low']:+.1f} to {100 * paired['high']:+.1f},"
-            f" paired bootstrap, p = {paired['p_value']:.3f})."
+def about(facts: Facts) -> str:
+    """What it is and how good, in a few lines."""
+    spoken = f" ({code(facts.recipe.language)})" if facts.recipe.language else ""
+    length = hours(facts.train_hours)
+    if facts.from_scratch:
+        network = f"a {code(facts.model_type)} network" if facts.model_type else "a network"
+        first = (
+            f"Speech recognition{spoken}: {network} trained **from random weights** on {length} of speech."
+            " Nothing in it is pretrained: it shows what these recordings alone teach."
         )
-    parity = results["parity"]
-    notes.append(
-        f"A plain `pipeline()` on the saved folder gave the same text on {parity['equal']} of {parity['clips']} clips."
+    else:
+        checkpoint = link(facts.base) if facts.base else f"{code(facts.recipe.model.checkpoint or '')}, a local folder,"
+        first = f"Speech recognition{spoken}: {checkpoint} fine-tuned on {length} of speech."
+    row = facts.this
+    second = (
+        f"Word error rate **{percent(row['wer'])}** (95 % interval {interval(row['wer_low'], row['wer_high'])}) on"
+        f" {row['utterances']:,} test clips it was not trained on{_before(facts)}."
     )
-    return "\n".join(rows) + "\n\n" + "\n".join(f"- {note}" for note in notes)
+    return "\n\n".join(part for part in (f"{first} {second}", listed(_facts(facts))) if part)
 
 
-def _data(data: dict[str, Any]) -> str:
-    rows = ["| side | clips | hours | speakers |", "|---|---|---|---|"]
-    rows += [
-        f"| {name} | {side['clips']} | {side['hours']:.2f} | {side['speakers']} |"
-        for name, side in data["sides"].items()
+def _before(facts: Facts) -> str:
+    """What the same clips cost the others, with the verdict."""
+    told = []
+    names = {ZERO_SHOT: "before fine-tuning", BASELINE: "from random weights"}
+    for found in facts.results.get("comparisons") or ():
+        against = facts.systems.get(found["against"], {}).get("contexts", {}).get(PIPELINE)
+        if against and found["context"] == PIPELINE and found["against"] in names:
+            change = f"{points(found['difference'])} points, {found['verdict']}"
+            told.append(f"{percent(against['wer'])} {names[found['against']]} ({change})")
+    return f"; {' and '.join(told)}" if told else ""
+
+
+def _facts(facts: Facts) -> list[str]:
+    system = facts.systems["fine-tuned"]
+    size = f", {system['bytes'] / 1e6:,.0f} MB" if system.get("bytes") else ""
+    found = [f"{system['parameters']:,} parameters{size}"] if system.get("parameters") else []
+    text = facts.recipe.text
+    form = [f"{text.case} case"] if text.case != "keep" else []
+    form += ["no punctuation"] if text.punctuation == "strip" else []
+    found.append(f"In: speech at 16 kHz, one channel. Out: text, {', '.join(form) or 'written as the transcripts are'}")
+    if facts.partner:
+        what = "The fine-tuned model it is compared with" if facts.from_scratch else "The same task from random weights"
+        found.append(f"{what}: {link(facts.partner)}")
+    if facts.recipe.language and language(facts.recipe.language)[0] is None:
+        found.append(f"{code(facts.recipe.language)} is no code of ISO 639, so the Hub lists no language")
+    return found
+
+
+def use(facts: Facts) -> str:
+    """The lines that load it; a test runs them."""
+    model = facts.repository or run.MODEL
+    longer = "return_timestamps=True" if facts.whisper else "chunk_length_s=20"
+    notes = [
+        "`pip install torch transformers soundfile soxr`. Given a file name in place of samples, `pipeline()` needs the"
+        " program ffmpeg; given another sampling rate, torchaudio.",
+        f"Longer recordings: `recognise(samples, {longer})`; the WER of such was not measured.",
     ]
-    used = sum(side["hours"] for side in data["sides"].values())
-    lines = [f"{used:.2f} of {data['given_hours']:.2f} hours were used ({data['given']} clips given)."]
-    reasons = [f"{row['clips']} {reason}" for reason, row in data["left_out_by_reason"].items()]
-    if reasons:
-        lines.append(f"Left out: {', '.join(reasons)}.")
-    return "\n".join(rows) + "\n\n" + " ".join(lines)
-
-
-def _training(results: dict[str, Any], environment: dict[str, Any]) -> str:
-    trained = results["training"]
-    best = f", the weights of step {trained['best_step']} kept (best on validation)" if trained["best_step"] else ""
-    return (
-        f"{trained['steps']} steps ({trained['epochs']:.1f} epochs) in {trained['minutes']:.1f} minutes{best};"
-        f" {trained['trainable']:,} of {trained['parameters']:,} parameters trained;"
-        f" peak memory {memory_in_words(results['peak_memory_bytes'])};"
-        f" {environment['gpu'] or environment['processor']}, {environment['processes']} process(es);"
-        f" torch {environment['versions']['torch']}, transformers {environment['versions']['transformers']}."
-    )
+    if not facts.repository:
+        notes.append("`model` is the folder beside this file.")
+    return f"{fenced(USE.format(model=model), 'python')}\n\n{listed(notes)}"

@@ -10,6 +10,8 @@ from pydantic import model_validator
 
 from hf_asr.errors import UserError
 from hf_asr.recipe.augment import Augment
+from hf_asr.recipe.decoding import Decoding as Decoding
+from hf_asr.recipe.decoding import LanguageModel as LanguageModel
 from hf_asr.recipe.fields import Number, Section, Share, Switch, Whole, line
 
 
@@ -167,13 +169,6 @@ class Training(Section):
         if self.epochs is None and self.max_steps is None and self.max_minutes is None:
             raise ValueError("needs a budget: epochs, max_steps or max_minutes")
         return self
-
-
-class Decoding(Section):
-    """How logits become text, the same in training, evaluation and the saved folder."""
-
-    beams: Whole = line(1, "Whisper's beam width; written into the saved generation config", ge=1)
-    batch_seconds: Number = line(240, "seconds of audio decoded at once", gt=0)
 
 
 class Baseline(Section):

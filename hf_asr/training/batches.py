@@ -1,20 +1,15 @@
-"""Which clips make which optimiser step, and the tensors of a batch.
+"""Which clips make which optimiser step.
 
 A step's clips, and with Whisper its window, follow from (seed, epoch) alone. How many devices share
 the step and in how many parts they take it comes after, so that neither changes what is learned.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from datasets import Dataset
-from torch import Tensor
 
-from hf_asr.data.audio import RATE, AudioError, decode
-from hf_asr.models.recogniser import Recogniser, frame_counter
 from hf_asr.models.whisper import FULL_SECONDS, own_window
 
 NEIGHBOURS = 0.1  # lengths are blurred by this share before sorting, so that batches differ from epoch to epoch
@@ -27,6 +22,7 @@ class Pick:
     index: int
     epoch: int
     window: float
+    turn: int = 0  # times that this epoch has had the clip before: weights above 1 repeat it
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,8 @@ class Plan:
         batches = self._fill(own[np.argsort(blurred, kind="stable")], 0.0)
         steps = [self._picks(batch, False, number) for batch in batches]
         steps += [self._picks(batch, True, number) for batch in self._fill(full, FULL_SECONDS)]
-        return [steps[i] for i in draw.permutation(len(steps))]
+        steps = [steps[i] for i in draw.permutation(len(steps))]
+        return _in_turn(steps) if times.max(initial=0) > 1 else steps
 
     def _divide(self, clips: np.ndarray, chance: float) -> tuple[np.ndarray, np.ndarray]:
         """The clips for steps padded to 30 s, enough to make `full_context_share` of the steps, and the rest."""
@@ -95,6 +92,16 @@ class Plan:
         return [Pick(clip, epoch, window) for clip in sorted(clips, key=lambda clip: (-self.seconds[clip], clip))]
 
 
+def _in_turn(steps: list[list[Pick]]) -> list[list[Pick]]:
+    seen: Counter[int] = Counter()
+
+    def counted(pick: Pick) -> Pick:
+        seen[pick.index] += 1
+        return replace(pick, turn=seen[pick.index] - 1)
+
+    return [[counted(pick) for pick in step] for step in steps]
+
+
 @dataclass(frozen=True)
 class Steps:
     """A batch sampler: this process's parts of every step, epoch after epoch until `steps` are made."""
@@ -116,77 +123,3 @@ class Steps:
                 for turn in range(self.accumulation):
                     yield step[turn * self.processes + self.process :: self.processes * self.accumulation]
             epoch += 1
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A clip in memory."""
-
-    id: str
-    samples: np.ndarray | None  # None when it could not be read after all
-    labels: list[int]
-    window: float
-
-
-class TrainingClips(torch.utils.data.Dataset[Loaded]):
-    """The training table as the loader's workers read it: audio decoded when asked for, never kept."""
-
-    def __init__(self, clips: Dataset, encode: Callable[[str], list[int]]) -> None:
-        self.clips, self.encode = clips, encode
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __getitem__(self, pick: Pick) -> Loaded:
-        row = self.clips[pick.index]
-        try:
-            samples = decode(row["audio"])
-        except AudioError:
-            samples = None
-        return Loaded(row["id"], samples, self.encode(row["text"]), pick.window)
-
-
-Batch = dict[str, Any]  # tensors for the network, `labels` [batch, longest] padded by -100, and the lost ids
-
-
-def collate(recogniser: Recogniser) -> Callable[[Sequence[Loaded]], Batch]:
-    """Clips to padded tensors; features are computed here, in the loader's workers, and never stored."""
-    extract, prefix = recogniser.processor.feature_extractor, list(recogniser.prefix)
-    frames = frame_counter(recogniser)
-    end = int(getattr(recogniser.processor.tokenizer, "eos_token_id", None) or 0)  # Whisper's alone is used
-
-    def ctc(clips: Sequence[Loaded], samples: list[np.ndarray]) -> Batch:
-        batch = extract(samples, sampling_rate=RATE, padding=True, return_attention_mask=True, return_tensors="pt")
-        counts = [frames(len(one)) for one in samples] if frames else []
-        return {**batch, "labels": _padded([clip.labels for clip in clips], -100), "frames": torch.tensor(counts)}
-
-    def whisper(clips: Sequence[Loaded], samples: list[np.ndarray]) -> Batch:
-        window = clips[0].window
-        features = extract(
-            samples, sampling_rate=RATE, padding="max_length", max_length=round(window * RATE), return_tensors="pt"
-        )["input_features"]
-        # the prefix is given at decoding, so it is heard but not asked for
-        labels = [[-100] * (len(prefix) - 1) + clip.labels + [end] for clip in clips]
-        heard = [prefix + clip.labels for clip in clips]
-        return {
-            "input_features": features,
-            "decoder_input_ids": _padded(heard, end),
-            "labels": _padded(labels, -100),
-        }
-
-    def to_batch(clips: Sequence[Loaded]) -> Batch:
-        lost = [clip.id for clip in clips if clip.samples is None]
-        # a lost clip is heard as silence and asks for nothing: sizes stay, and no other clip is touched
-        samples = [np.zeros(RATE, np.float32) if clip.samples is None else clip.samples for clip in clips]
-        batch = (whisper if recogniser.family == "whisper" else ctc)(clips, samples)
-        for row, clip in enumerate(clips):
-            if clip.samples is None:
-                batch["labels"][row] = -100
-        return {**batch, "lost": lost}
-
-    return to_batch
-
-
-def _padded(rows: list[list[int]], value: int) -> Tensor:
-    longest = max(len(row) for row in rows)
-    return torch.tensor([row + [value] * (longest - len(row)) for row in rows], dtype=torch.long)

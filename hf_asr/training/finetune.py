@@ -1,6 +1,6 @@
 """The journey: from a recipe to a run folder with a model, its evidence and its card."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from hf_asr import run
 from hf_asr.data.account import account
 from hf_asr.data.check import fits
 from hf_asr.data.clips import Clips, load_clips
+from hf_asr.data.noise import sounds
+from hf_asr.data.replay import balanced, with_replay
 from hf_asr.data.tables import DataError
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
-from hf_asr.evaluation.parity import parity
+from hf_asr.evaluation.evidence import Aside, look_aside
+from hf_asr.evaluation.guards import Guarded, guard_account, load_guards
 from hf_asr.evaluation.results import (
     BASELINE,
     FINE_TUNED,
@@ -26,11 +29,8 @@ from hf_asr.evaluation.results import (
     contexts,
     in_words,
     once,
-    predictions,
     read_system,
-    summary,
 )
-from hf_asr.evaluation.worst import keep_worst
 from hf_asr.models import checkpoints
 from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter, freeze, label_limit
 from hf_asr.models.scratch import scratch_model
@@ -38,8 +38,10 @@ from hf_asr.recipe import Hub, Recipe
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
 from hf_asr.text.vocabulary import unknown_characters
+from hf_asr.training.conclude import conclude
 from hf_asr.training.lora import require_targets
-from hf_asr.training.train import Trained, train
+from hf_asr.training.publishing import publish, require_ready
+from hf_asr.training.train import train
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ class Ready:
     clips: Clips
     recogniser: Recogniser
     written: checkpoints.Written
+    guards: tuple[Guarded, ...]
 
 
 def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
     """Recordings, transcripts, checkpoint and units, and the clips that fit them; nothing is trained."""
+    require_ready(recipe.hub)
+    sounds(recipe.training.augment)  # a recording that cannot be read is told now, not after zero-shot
     with PartialState().main_process_first():  # the first fills the caches, the others read them
         clips = load_clips(recipe.data, recipe.text, recipe.language)
+        clips = with_replay(clips, recipe.training.replay, recipe.data, recipe.text, recipe.language)
     recogniser = checkpoints.load(recipe.model, recipe.whisper, recipe.language, skeleton)
     written = checkpoints.written_for(recogniser, clips.train["text"], recipe.units)
 
@@ -62,6 +68,7 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         return set() if recogniser.family == "whisper" else unknown_characters(written.tokenizer, text)
 
     clips = fits(clips, written.encode, frame_counter(recogniser), label_limit(recogniser), unknown)
+    clips = balanced(clips, recipe.training.replay)
     for side in ("train", "validation", "test"):
         if not len(getattr(clips, side)):
             raise DataError(f"no clips in {side}: see data.splits, or `use:` of data.sources")
@@ -72,7 +79,8 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         scratch_model(recipe.baseline, recipe.model)  # what is wrong with it is told now, not after training
     if recipe.training.compile and recogniser.family == "whisper" and recipe.whisper.own_length:
         raise CheckpointError("training.compile: every window would be compiled anew; set whisper.own_length: false")
-    return Ready(clips, recogniser, written)
+    guards = load_guards(recipe.guards, recipe.metric, recipe.language, clips.train)
+    return Ready(clips, recogniser, written, guards)
 
 
 def finetune(recipe: Recipe) -> dict[str, Any]:
@@ -91,13 +99,15 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     clips, recogniser = ready.clips, ready.recogniser
     if state.is_main_process:
         _same_data(folder, clips)
-        run.write_json(folder / run.DATA, account(clips))
+        run.write_json(folder / run.DATA, account(clips) | {"guards": guard_account(ready.guards)})
         run.write_json(folder / run.ENVIRONMENT, run.environment())
     _tell_data(clips)
 
     systems: dict[str, System] = {}
+    asides: dict[str, Aside] = {}
     if recogniser.processor.tokenizer is not None:
         systems[ZERO_SHOT] = _zero_shot(folder, ready, recipe)
+        asides[ZERO_SHOT] = look_aside(recogniser, clips.test, ready.guards, recipe, folder)
 
     set_seed(recipe.seed)
     recogniser = checkpoints.with_head(recogniser, ready.written)
@@ -117,27 +127,16 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
         train_hours=sum(clips.train["seconds"]) / 3600,
         train_minutes=trained.minutes,
     )
+    asides[FINE_TUNED] = look_aside(recogniser, clips.test, ready.guards, recipe)
     if recipe.baseline is not None:
         _from_scratch(recipe)
     if not state.is_main_process:
         return {}
     if recipe.baseline is not None:
         systems[BASELINE] = read_system(folder / run.BASELINE)
-    return _conclude(recipe, ready, systems, trained)
-
-
-def _conclude(recipe: Recipe, ready: Ready, systems: dict[str, System], trained: Trained) -> dict[str, Any]:
-    """The evidence, into the run folder; results.json comes last and marks the run as finished."""
-    folder, clips = Path(recipe.output), ready.clips
-    memory = run.peak_memory()  # before parity loads the model a second time
-    tested = systems[FINE_TUNED].contexts[PIPELINE].predictions
-    same = parity(folder / run.MODEL, clips.test, tested)
-    found = summary(recipe, systems, {}, asdict(trained), same, memory)
-    run.write_lines(folder / run.PREDICTIONS, predictions(systems, {}))
-    keep_worst(folder, clips.test, tested)
-    run.write_json(folder / run.RESULTS, found)
-    run.clean(folder)
-    return found
+    results = conclude(recipe, clips.train, clips.test, ready.guards, systems, asides, trained)
+    publish(folder, recipe.hub, baseline=recipe.baseline is not None)
+    return results
 
 
 def _from_scratch(recipe: Recipe) -> None:

@@ -18,6 +18,8 @@ from hf_asr.training.batches import Plan
 from hf_asr.training.budget import Budget, Clock, budget
 from hf_asr.training.journal import Journal, out_of_patience
 from hf_asr.training.lora import adapted, merged
+from hf_asr.training.masks import spec_augment
+from hf_asr.training.publishing import Publisher
 from hf_asr.training.trainer import SpeechTrainer, arguments
 
 
@@ -81,7 +83,7 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         clock=clock,
         look=look,
         args=arguments(training, folder, recipe.seed, planned, recogniser.family),
-        callbacks=[Journal(folder, training, planned, clock)],
+        callbacks=[Journal(folder, training, planned, clock), Publisher(folder, recipe.hub, recogniser.processor)],
     )
     trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
     total = sum(p.numel() for p in network.parameters())
@@ -90,7 +92,8 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         trainer.state = _state(last)
         trainer._load_best_model()
     else:
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        with spec_augment(recogniser, training.augment.spec_augment):
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     done = trainer.state
     for wrapped in (network, recogniser.model):
         # accelerate leaves its autocast around forward; the test is read as pipeline() reads, in float32

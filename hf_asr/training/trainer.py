@@ -12,10 +12,11 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from hf_asr import recipe, run
 from hf_asr.evaluation.evaluate import Evaluation
-from hf_asr.models.recogniser import Family, Recogniser
+from hf_asr.models.recogniser import Family, Recogniser, frame_counter
 from hf_asr.screen import say
-from hf_asr.training.batches import Batch, Plan, Steps, TrainingClips, collate
+from hf_asr.training.batches import Plan, Steps
 from hf_asr.training.budget import Budget, Clock, learning_rate
+from hf_asr.training.loading import Batch, TrainingClips, collate
 from hf_asr.training.loss import summed_loss
 
 
@@ -37,7 +38,9 @@ class SpeechTrainer(Trainer):
         self.recogniser, self.plan, self.training, self.look = recogniser, plan, training, look
         self.budget, self.clock = budget, clock
         self.lost: set[str] = set()
-        self.training_clips = TrainingClips(clips, recogniser.encode)
+        self.training_clips = TrainingClips(
+            clips, recogniser.encode, training.augment, plan.seed, frame_counter(recogniser)
+        )
         super().__init__(model=network, train_dataset=self.training_clips, **kwargs)
         self.remove_callback(PrinterCallback)  # the Journal tells
         # counts the labels of a whole step over parts and processes, and hands the number to compute_loss
@@ -55,7 +58,7 @@ class SpeechTrainer(Trainer):
         return DataLoader(
             self.training_clips,
             batch_sampler=steps,
-            collate_fn=collate(self.recogniser),
+            collate_fn=collate(self.recogniser, self.training.augment.spec_augment),
             num_workers=arguments.dataloader_num_workers,
             persistent_workers=arguments.dataloader_num_workers > 0,
             pin_memory=torch.cuda.is_available(),

@@ -36,7 +36,7 @@ print(json.dumps(sorted(name for name in sys.modules if "torchcodec" in name)))
 
 
 def hub_server():
-    path = Path(__file__).parents[1] / "hub_server.py"
+    path = Path(__file__).parents[1] / "hub" / "datasets.py"
     spec = importlib.util.spec_from_file_location("hub_server", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -9,7 +9,7 @@ from transformers import pipeline
 
 from hf_asr import recipe
 from hf_asr.decoding.ctc import best_path
-from hf_asr.decoding.transcribe import RATE, _windows, transcribe, transcribe_recording
+from hf_asr.decoding.transcribe import RATE, transcribe, transcribe_recording, windows
 from hf_asr.models import checkpoints
 from hf_asr.models.recogniser import Recogniser, frame_counter, label_limit
 
@@ -78,7 +78,7 @@ def test_frames_are_counted_exactly(ctc: Recogniser) -> None:
 @pytest.mark.parametrize("seconds", [29.0, 30.0, 31.0, 56.5, 75.0])
 def test_windows_cover_a_long_recording_once(ctc: Recogniser, seconds: float) -> None:
     samples = np.random.default_rng(5).normal(size=round(seconds * RATE)).astype(np.float32)
-    pieces = list(_windows(ctc, samples))
+    pieces = list(windows(ctc, samples))
     frames = frame_counter(ctc)
     assert frames is not None
     # each cut rounds to a frame of 20 ms

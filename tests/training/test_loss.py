@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCTC, Wav2Vec2FeatureExtractor
 
 from hf_asr.models.ctc import ignore_padding
 from hf_asr.models.recogniser import Recogniser
-from hf_asr.training.batches import Loaded, collate
+from hf_asr.training.loading import Loaded, collate
 from hf_asr.training.loss import summed_loss
 
 

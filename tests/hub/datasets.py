@@ -1,6 +1,6 @@
 """A Hub of folders for tests: what load_dataset, its streaming and snapshot_download ask of huggingface.co.
 
-    python tests/hub_server.py FOLDER        # prints its address
+    python tests/hub/datasets.py FOLDER        # prints its address; tests.hub serves it, too
 
 FOLDER/user/name/main/... are the files of dataset user/name on main; another branch is another folder there,
 with `/` written as `%2F` (refs%2Fconvert%2Fparquet). FOLDER/requests.log has a line for each request.
@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 
-class Hub(BaseHTTPRequestHandler):
+class Datasets(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root: Path
 
@@ -137,7 +137,7 @@ def entry(branch: Path, path: Path) -> dict[str, Any]:
 
 def serve(root: Path) -> ThreadingHTTPServer:
     """A server on a free port of this machine; serve_forever is the caller's to call."""
-    return ThreadingHTTPServer(("127.0.0.1", 0), type("HubOf", (Hub,), {"root": root}))
+    return ThreadingHTTPServer(("127.0.0.1", 0), type("DatasetsOf", (Datasets,), {"root": root}))
 
 
 if __name__ == "__main__":

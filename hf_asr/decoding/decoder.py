@@ -1,0 +1,131 @@
+"""A beam search with its language model and weights, as it is kept in a model folder and used by transcribe.
+
+    decoder.json            alpha, beta, beam, hotwords: everything but the model
+    language_model/         lm.arpa; or a KenLM binary made from it, put in its place
+    alphabet.json           with language_model/attrs.json and unigrams.txt: the same for pyctcdecode
+
+The last are what Wav2Vec2ProcessorWithLM.from_pretrained reads, for those who have transformers 5, pyctcdecode and
+kenlm, but not this package. A plain pipeline() does not look at any of it and decodes greedily.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from torch import Tensor
+
+from hf_asr import run
+from hf_asr.decoding import arpa
+from hf_asr.decoding.align import word_spans
+from hf_asr.decoding.alphabet import Alphabet, alphabet_of
+from hf_asr.decoding.beam import Found, Fusion, search
+from hf_asr.decoding.ctc import best_path, log_posteriors, read_path
+from hf_asr.decoding.hotwords import hotwords
+from hf_asr.decoding.hypothesis import Hypothesis, Word
+from hf_asr.decoding.ngram import SPECIAL, LanguageModel, LanguageModelError, NGram
+from hf_asr.models.recogniser import CheckpointError, Recogniser
+from hf_asr.recipe.fields import Number, Section, Share, Whole, line
+
+SETTINGS, FOLDER, ARPA = "decoder.json", "language_model", "lm.arpa"
+BESIDE = ("attrs.json", "unigrams.txt")  # what else lies in FOLDER
+
+
+class Weights(Section):
+    """How the search is made and what it adds up: see hf_asr.decoding.beam."""
+
+    alpha: Number
+    beta: Number
+    beam: Whole = line(50, "how many beginnings of a text are followed", ge=1)
+    least: Share = line(0.001, "units less probable in a frame begin no letter; docs/results.md")
+    hotwords: tuple[str, ...] = ()
+    hotword_bonus: Number = 0.0
+
+
+@dataclass(frozen=True)
+class Decoder:
+    lm: LanguageModel
+    weights: Weights
+
+
+Hear = Callable[[Recogniser, list[np.ndarray]], list[Tensor]]
+Write = Callable[[Tensor, float | None], Hypothesis]
+
+
+def ctc_way(recogniser: Recogniser, decoder: Decoder | None) -> tuple[Hear, Write]:
+    """How a CTC recogniser hears samples, and how what it heard in the frames of a clip is written.
+
+    The latter gives words their times when it is told the seconds of a frame. Raises CheckpointError for Whisper.
+    """
+    if decoder is None:
+        return best_path, partial(read_path, recogniser)
+    find = finder(recogniser, decoder)
+    alphabet = alphabet_for(recogniser)
+
+    def write(frames: Tensor, seconds_per_frame: float | None) -> Hypothesis:
+        found = find(frames.numpy(), 1)
+        if not found or not found[0].text or seconds_per_frame is None:
+            return Hypothesis(found[0].text if found else "")
+        spans = word_spans(frames.numpy(), found[0].units, alphabet)
+        words = (Word(one.text, one.start * seconds_per_frame, one.end * seconds_per_frame) for one in spans)
+        return Hypothesis(found[0].text, tuple(words))
+
+    return log_posteriors, write
+
+
+def finder(recogniser: Recogniser, decoder: Decoder) -> Callable[[np.ndarray, int], list[Found]]:
+    """From log probabilities [frames, units] and a number to so many texts, the first the best."""
+    alphabet, weights = alphabet_for(recogniser), decoder.weights
+    preferred = hotwords(weights.hotwords, alphabet, weights.hotword_bonus)
+    fusion = Fusion(decoder.lm, weights.alpha, weights.beta, preferred)
+    return lambda frames, best: search(frames, alphabet, fusion, weights.beam, weights.least, best)
+
+
+def alphabet_for(recogniser: Recogniser) -> Alphabet:
+    """The units of its head. Raises CheckpointError when no language model of words can go with them."""
+    if recogniser.family == "whisper":
+        raise CheckpointError("a language model goes with a CTC head; Whisper has one inside: leave it out")
+    return alphabet_of(recogniser.processor.tokenizer, int(recogniser.model.config.vocab_size))
+
+
+def save(decoder: Decoder, recogniser: Recogniser, folder: Path) -> None:
+    """Into a model folder, in place of what lies there; decoder.json comes last and marks it as whole."""
+    assert isinstance(decoder.lm, NGram)
+    (folder / SETTINGS).unlink(missing_ok=True)
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    (folder / FOLDER).mkdir(parents=True)
+    arpa.write(decoder.lm, folder / FOLDER / ARPA)
+    words = sorted(set(decoder.lm.words) - set(SPECIAL))
+    weights = {"alpha": decoder.weights.alpha, "beta": decoder.weights.beta}
+    run.write_json(folder / FOLDER / BESIDE[0], {**weights, "unk_score_offset": 0.0, "score_boundary": True})
+    run.write(folder / FOLDER / BESIDE[1], "".join(f"{word}\n" for word in words))
+    run.write(folder / "alphabet.json", json.dumps({"labels": _labels(recogniser), "is_bpe": False}))
+    run.write_json(folder / SETTINGS, decoder.weights.model_dump())
+
+
+def _labels(recogniser: Recogniser) -> list[str]:
+    """Units by number as pyctcdecode names them."""
+    tokenizer: Any = recogniser.processor.tokenizer
+    roles = {tokenizer.pad_token: "", tokenizer.word_delimiter_token: " ", tokenizer.unk_token: "\u2047"}
+    names = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    return [roles.get(name, name) for name, _ in names]
+
+
+def load(folder: Path) -> Decoder:
+    """What `save` left in a model folder. Raises LanguageModelError."""
+    if not (folder / SETTINGS).is_file():
+        hint = f" (did you mean {folder / run.MODEL}?)" if (folder / run.MODEL / SETTINGS).is_file() else ""
+        raise LanguageModelError(f"no {SETTINGS} in {folder}: no language model was fitted there{hint}")
+    try:
+        weights = Weights.model_validate(run.read_json(folder / SETTINGS))
+    except (ValidationError, ValueError) as error:
+        raise LanguageModelError(f"{folder / SETTINGS}: {error}") from error
+    found = sorted(path for path in (folder / FOLDER).glob("[!.]*") if path.name not in BESIDE)
+    if len(found) != 1:
+        raise LanguageModelError(f"{folder / FOLDER} must hold one language model, and holds {len(found)}")
+    return Decoder(arpa.load(found[0]), weights)

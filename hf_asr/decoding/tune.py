@@ -1,0 +1,143 @@
+"""How much a language model should weigh: alpha and beta with the fewest word errors on validation.
+
+As in minimum error rate training (F. Och, ACL 2003): decode to lists of hypotheses, find in them the weights whose
+first ones have the fewest errors, decode again with those, until they were tried already. A list knows only what was
+found with the weights that made it, so the errors that count in the end are those that were decoded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from datasets import Dataset
+from rapidfuzz.distance import Levenshtein
+
+from hf_asr import recipe
+from hf_asr.data.audio import RATE, AudioError, decode
+from hf_asr.decoding.beam import LN10
+from hf_asr.decoding.ctc import log_posteriors, read_path
+from hf_asr.decoding.decoder import Decoder, finder
+from hf_asr.decoding.ngram import log10_probability
+from hf_asr.decoding.transcribe import batches
+from hf_asr.models.recogniser import Recogniser, frame_counter
+from hf_asr.screen import say
+from hf_asr.text.normalise import normalise
+
+START = (0.5, 1.0)  # alpha and beta of the first round
+ALPHAS, BETAS = np.linspace(0, 2, 21), np.linspace(-2, 6, 17)
+ROUNDS, BEST = 6, 20  # texts of a clip in a round
+SECONDS = 1800.0  # of clips; a round through half an hour takes some 20 s
+BYTES = 256 * 2**20  # of log probabilities held meanwhile
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A validation clip: what the network heard, what was said, and the hypotheses that were found so far."""
+
+    frames: np.ndarray  # log probabilities [frames, units]
+    reference: list[str]
+    greedy: int  # word errors of the best path
+    # by text: log probabilities of CTC and hotwords, and of the language model, number of words, word errors
+    hypotheses: dict[str, tuple[float, float, int, int]] = field(default_factory=dict)
+
+
+def hear(
+    recogniser: Recogniser, validation: Dataset, metric: recipe.Text, language: str | None, batch_seconds: float
+) -> list[Clip]:
+    """The clips that weights are chosen on: as many as SECONDS and BYTES allow, drawn with a fixed seed."""
+    recogniser.model.eval()
+    chosen = _some(recogniser, [float(seconds) for seconds in validation["seconds"]])
+    clips: list[Clip] = []
+    for _, batch in batches(recogniser, [validation[row]["seconds"] for row in chosen], True, batch_seconds):
+        rows = [validation[chosen[number]] for number in batch]
+        heard: list[tuple[dict[str, str], np.ndarray]] = []
+        for row in rows:
+            try:
+                heard.append((row, decode(row["audio"])))
+            except AudioError:
+                continue  # evaluation lists it
+        for (row, _), frames in zip(heard, log_posteriors(recogniser, [samples for _, samples in heard]), strict=True):
+            reference = normalise(row["raw"], metric, language).split()
+            greedy = normalise(read_path(recogniser, frames.argmax(-1)).text, metric, language).split()
+            clips.append(Clip(frames.numpy(), reference, int(Levenshtein.distance(reference, greedy))))
+    return clips
+
+
+def _some(recogniser: Recogniser, seconds: Sequence[float]) -> list[int]:
+    frames = frame_counter(recogniser)
+    assert frames is not None
+    units = int(recogniser.model.config.vocab_size)
+    order = np.random.default_rng(0).permutation(len(seconds))
+    sizes = np.array([4 * units * frames(round(seconds[row] * RATE)) for row in order])
+    fits = (np.cumsum(np.array(seconds)[order]) <= SECONDS) & (np.cumsum(sizes) <= BYTES)
+    chosen: list[int] = sorted(order[: max(int(fits.sum()), 1)].tolist())
+    if len(chosen) < len(seconds):
+        say(f"  weights are chosen on {len(chosen)} of {len(seconds)} validation clips, drawn at random")
+    return chosen
+
+
+def tuned(
+    recogniser: Recogniser,
+    decoder: Decoder,
+    clips: Sequence[Clip],
+    free: tuple[bool, bool],
+    metric: recipe.Text,
+    language: str | None,
+) -> Decoder:
+    """The decoder with the best alpha and beta, as far as they are `free`; what was found is told."""
+    given = (decoder.weights.alpha, decoder.weights.beta)
+    alphas, betas = (
+        grid if open_ else np.array([value]) for grid, open_, value in zip((ALPHAS, BETAS), free, given, strict=True)
+    )
+    tried: dict[tuple[float, float], int] = {}
+    here = given
+    while here not in tried and len(tried) < ROUNDS:
+        tried[here] = _decode(recogniser, _weighed(decoder, *here), clips, metric, language)
+        alpha, beta = np.unravel_index(smooth(errors(clips, alphas, betas)).argmin(), (len(alphas), len(betas)))
+        here = (float(alphas[alpha]), float(betas[beta]))
+    best = min(tried, key=lambda weights: tried[weights])
+    words = max(sum(len(clip.reference) for clip in clips), 1)
+    before, after = sum(clip.greedy for clip in clips) / words, tried[best] / words
+    say(
+        f"  alpha {best[0]:g}, beta {best[1]:g}: validation WER {before:.1%} without, {after:.1%} with it;"
+        f" {len(tried)} pairs of weights were decoded with"
+    )
+    return _weighed(decoder, *best)
+
+
+def _weighed(decoder: Decoder, alpha: float, beta: float) -> Decoder:
+    return replace(decoder, weights=decoder.weights.model_copy(update={"alpha": alpha, "beta": beta}))
+
+
+def _decode(
+    recogniser: Recogniser, decoder: Decoder, clips: Sequence[Clip], metric: recipe.Text, language: str | None
+) -> int:
+    """Word errors with these weights; the hypotheses go to the clips' own."""
+    find, weights, total = finder(recogniser, decoder), decoder.weights, 0
+    for clip in clips:
+        found = find(clip.frames, BEST)
+        log10 = log10_probability(decoder.lm, [one.text for one in found])
+        for place, (one, language_model) in enumerate(zip(found, log10 * LN10, strict=True)):
+            count = len(one.text.split())
+            wrong = Levenshtein.distance(clip.reference, normalise(one.text, metric, language).split())
+            rest = one.score - weights.alpha * language_model - weights.beta * count
+            clip.hypotheses[one.text] = (float(rest), float(language_model), count, int(wrong))
+            total += int(wrong) if place == 0 else 0
+    return total
+
+
+def errors(clips: Sequence[Clip], alphas: np.ndarray, betas: np.ndarray) -> np.ndarray:
+    """Word errors of the best known hypotheses under every pair of weights [alphas, betas]."""
+    total = np.zeros((len(alphas), len(betas)))
+    for clip in clips:
+        rest, language_model, count, wrong = np.array(list(clip.hypotheses.values())).T
+        scores = rest + alphas[:, None, None] * language_model + betas[:, None] * count
+        total += wrong[scores.argmax(axis=-1)]
+    return total
+
+
+def smooth(table: np.ndarray) -> np.ndarray:
+    """Each number and its neighbours averaged: a valley is worth more than a hole."""
+    padded = np.pad(table, 1, mode="edge")
+    rows, columns = table.shape
+    return np.asarray(sum(padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)) / 9)
