@@ -1,6 +1,7 @@
 """The run folder: the only place where training, evaluation, card and push meet.
 
-recipe.yaml environment.json data.json log.jsonl predictions.jsonl results.json README.md model/ checkpoints/
+recipe.yaml environment.json data.json log.jsonl predictions.jsonl results.json README.md report.html model/ audio/
+baseline/ (a run folder of its own), checkpoints/ while it trains, pushed.json once it is published
 """
 
 import json

@@ -85,7 +85,7 @@ def test_core_dependencies_are_those_promised() -> None:
     names = {re.split(r"[<>=~! \[]", dependency)[0] for dependency in project["dependencies"]}
     assert names == {
         *("torch", "transformers", "datasets", "accelerate", "peft", "evaluate", "jiwer", "huggingface_hub"),
-        *("soundfile", "soxr", "pydantic", "typer", "rich", "pyyaml", "numpy"),
+        *("soundfile", "soxr", "pydantic", "typer", "rich", "pyyaml", "numpy", "jinja2"),
     }
 
 
@@ -105,8 +105,8 @@ def test_version_is_one() -> None:
 
 
 def test_no_path_of_one_machine_is_kept() -> None:
-    # written in halves, so that this file passes, too
-    home = re.compile(rb"(?<![\w.~}$-])/(?:wo" rb"rk|ho" rb"me/\w+|ro" rb"ot|Us" rb"ers/\w+)/")
+    # written in halves, so that this file passes, too; `you` and `someone` live in examples
+    home = re.compile(rb"(?<![\w.~}$-])/(?:wo" rb"rk|ho" rb"me/(?!you/|someone/)\w+|ro" rb"ot|Us" rb"ers/(?!jo/)\w+)/")
     text = [path for path in tracked() if path.suffix not in {".ogg", ".png", ".safetensors", ".woff2"}]
     assert [str(path.relative_to(ROOT)) for path in text if home.search(path.read_bytes())] == []
 

@@ -17,16 +17,17 @@ soxr>=1.1
 """
 
 
-def space(folder_or_repository: str | Path) -> dict[str, str]:
+def space(folder_or_repository: str | Path, run_folder: Path | None = None) -> dict[str, str]:
     """README.md, app.py and requirements.txt by name, for a Hub repository (USER/NAME) or a run or model folder.
 
-    A folder's Space loads the folder `model` that is pushed beside app.py. Raises UserError for neither of them.
+    A folder's Space loads the folder `model` that is pushed beside app.py. `run_folder`: whose name and licence a
+    repository's Space tells. Raises UserError for what is neither.
     """
     given = str(folder_or_repository)
     folder = Path(given) if Path(given).is_dir() else None
     if folder is None and not REPOSITORY.fullmatch(given):
         raise UserError(f"{given} is neither a folder nor a Hub repository (USER/NAME)")
-    results = _results(folder)
+    results = _results(folder or run_folder)
     title = str(results.get("name") or (folder.resolve().name if folder else given.partition("/")[2]))
     model = "model" if folder else given
     app = Path(__file__).with_name("space_app.py").read_text(encoding="utf-8")

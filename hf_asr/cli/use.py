@@ -1,5 +1,7 @@
 """Using a model: files, a page, the Hub."""
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,19 +65,22 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="name every file and its size, send nothing")] = False,
 ) -> None:
     """A finished run to the Hub: model, card and evidence, in one commit with what changed."""
-    quiet()
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from hf_asr.app.space import space as space_of
     from hf_asr.publish.hub import How, told
     from hf_asr.publish.hub import push as send
     from hf_asr.publish.plan import in_words, plan, settings
 
     hub = settings(folder, to)
     where = str(hub.to)
+    page = space_of(where, folder) if space else None
     if dry_run:
-        wanted = plan(folder, where, baseline, space, with_audio, allow or ())
+        wanted = plan(folder, where, baseline, page, with_audio, allow or ())
         typer.echo("\n".join(in_words(one) for one in wanted))
         if any(one.findings for one in wanted):
             raise typer.Exit(1)
         return
     how = How(private=private or hub.private, pr=pr, onto=onto)
-    for done in send(folder, where, how, baseline=baseline, with_space=space, audio=with_audio, allow=allow or ()):
+    for done in send(folder, where, how, baseline=baseline, space=page, audio=with_audio, allow=allow or ()):
         typer.echo(told(done))

@@ -94,7 +94,7 @@ def _parts(segments: Sequence[Word]) -> Iterator[Word]:
     """Whisper's segments gathered into stretches that fit its window."""
     held: list[Word] = []
     for segment in segments:
-        if held and segment.end - held[0].start > FULL_SECONDS:
+        if held and segment.end - held[0].start > 40:
             yield Word(" ".join(word.text for word in held), held[0].start, held[-1].end)
             held = []
         held.append(segment)

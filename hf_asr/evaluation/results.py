@@ -120,7 +120,8 @@ def verdict(paired: Mapping[str, Any]) -> str:
     """e.g. fine-tuned against zero-shot, pipeline: better (-5.1 points, -8.3 to -2.4; p = 0.002)."""
     change = f"{100 * paired['difference']:+.1f} points, {100 * paired['low']:+.1f} to {100 * paired['high']:+.1f}"
     names = f"{paired['system']} against {paired['against']}, {paired['context']}"
-    return f"{names}: {paired['verdict']} ({change}; paired bootstrap, p = {paired['p_value']:.3f})"
+    p = "< 0.001" if paired["p_value"] < 0.001 else f"= {paired['p_value']:.3f}"
+    return f"{names}: {paired['verdict']} ({change}; paired bootstrap, p {p})"
 
 
 def row(found: Evaluation) -> dict[str, Any]:

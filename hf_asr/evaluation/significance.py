@@ -97,8 +97,9 @@ def error_rates(
     Wilson's interval (JASA 1927) for as many errors in independent words, so that no errors in 20 words mean
     0 to 16 %. Raises ValueError when there is not one word.
     """
-    if not all(words.sum() for _, words in counts):
-        raise ValueError("no words: an error rate has no meaning")
+    for _, words in counts:
+        if not words.sum():
+            raise ValueError(f"no words in any of the {len(words)} references: an error rate has no meaning")
     rows, unit = group(np.stack([column for pair in counts for column in pair], axis=1), speakers)
     columns = [column for e, w in zip(rows.T[::2], rows.T[1::2], strict=True) for column in (e, w, e * e, e * w, w * w)]
     table = np.stack(columns, axis=1)
@@ -153,7 +154,7 @@ def paired_difference(
     leaves 0 out. Raises ValueError when there is not one word.
     """
     if words.sum() == 0:
-        raise ValueError("no words: nothing to compare")
+        raise ValueError(f"no words in any of the {len(words)} references: nothing to compare")
     difference, differing = float(more.sum() / words.sum()), int((more != 0).sum())
     columns, unit = group(np.stack([more, words], axis=1), speakers)
     sums, rows = resampled_sums(columns, seed, resamples), len(columns)

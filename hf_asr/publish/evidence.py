@@ -34,8 +34,8 @@ def results(facts: Facts) -> str:
     caption = (
         f"Test side: {count(row['utterances'], 'clip')}{more}, {count(row['words'], 'word')}."
         f" Both texts were normalised before they were compared: {code(facts.results['normaliser'], 200)}."
-        f" {'Beam width ' + str(beams) if beams != 1 else 'Greedy decoding'}. Intervals are of 95 %, from resampled"
-        " clips; errors are substituted + deleted + inserted words."
+        f" {'Beam width ' + str(beams) if beams != 1 else 'Greedy decoding'}. Intervals are of 95 % (bootstrap over"
+        f" {row.get('resampled', 'utterances')}); errors are substituted + deleted + inserted words."
     )
     parts = [_systems(facts), caption, listed([*_comparisons(facts), *_parity(facts), *_speed(facts)])]
     if facts.results.get("guards"):
@@ -89,10 +89,11 @@ def measured(found: Mapping[str, Any]) -> str:
     """The difference with its interval and the chance of it."""
     pairs = found.get("matched_pairs_p")
     second = f"; matched pairs, {chance(pairs)}" if is_number(pairs) else ""
+    unit = f" over {found['resampled']}" if found.get("resampled") else ""
     low, high = points(found["low"]), points(found["high"])
     return (
         f"{points(found['difference'])} points WER"
-        f" (95 % interval {low} to {high}; paired bootstrap, {chance(found['p_value'])}{second})"
+        f" (95 % interval {low} to {high}; paired bootstrap{unit}, {chance(found['p_value'])}{second})"
     )
 
 

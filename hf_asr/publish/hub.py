@@ -6,7 +6,7 @@ overwritten, and an interrupted push goes on: large files that arrived are not s
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def push(
     how: How = How(),
     *,
     baseline: bool = False,
-    with_space: bool = False,
+    space: Mapping[str, str] | None = None,
     audio: bool = False,
     allow: Iterable[str] = (),
     api: HfApi | None = None,
@@ -75,7 +75,7 @@ def push(
 
     api: another endpoint or token than those of the environment.
     """
-    wanted = plan(folder, to, baseline, with_space, audio, allow)
+    wanted = plan(folder, to, baseline, space, audio, allow)
     require_clean(wanted)
     api = signed_in(api)
     done = [send(api, one, how, wait, tell) for one in wanted]

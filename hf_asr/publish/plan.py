@@ -1,6 +1,6 @@
 """What a push would do, before it does: every repository, its files, and what forbids it. No network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +8,6 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from hf_asr import __version__, run
-from hf_asr.publish import space
 from hf_asr.publish.files import File, gather
 from hf_asr.publish.refusals import PushError
 from hf_asr.publish.scan import USER_NAME, Finding, scan
@@ -46,13 +45,14 @@ def plan(
     folder: Path,
     to: str,
     baseline: bool = False,
-    with_space: bool = False,
+    space: Mapping[str, str] | None = None,
     audio: bool = False,
     allow: Iterable[str] = (),
 ) -> list[Wanted]:
     """What would go where, and what forbids it; no network. Raises PushError for an unfinished run or a bad name.
 
-    allow: user names of this machine that may be read by everyone; that of `to` is one.
+    space: the texts of a Space's files by path (hf_asr.app.space makes them), for `to`-demo. allow: user names of
+    this machine that may be read by everyone; that of `to` is one.
     """
     require_name(to)
     if baseline and not (folder / run.BASELINE / run.RESULTS).is_file():
@@ -64,8 +64,9 @@ def plan(
     for where, repository, other in pairs:
         gathered = gather(where, repository, other, audio)
         found.append(Wanted(repository, where, gathered.files, gathered.notes, message=MESSAGE))
-    if with_space:
-        found.append(Wanted(f"{to}-demo", folder, space.files(folder, to), kind="space", message=f"Demo of {to}"))
+    if space is not None:
+        texts = tuple(File(path, text.encode()) for path, text in sorted(space.items()))
+        found.append(Wanted(f"{to}-demo", folder, texts, kind="space", message=f"Demo of {to}"))
     return [checked(wanted, (to.partition("/")[0], *allow)) for wanted in found]
 
 

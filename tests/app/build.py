@@ -61,7 +61,8 @@ def folder(
         ]
     if baseline:
         systems["baseline"] = system(None, 0.96)
-    results = {"name": "prompts", "language": "en", "normaliser": "lower case, punctuation stripped (keeps ')"}
+    results = {"name": "prompts", "language": "en", "licence": "cc-by-4.0"}
+    results["normaliser"] = "lower case, punctuation stripped (keeps ')"
     path.mkdir(parents=True)
     (path / run.RECIPE).write_text(recipe_file.dump(settings), encoding="utf-8")
     (path / run.RESULTS).write_text(json.dumps({**results, "systems": systems, "comparisons": comparisons}))

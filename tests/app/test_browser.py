@@ -36,7 +36,6 @@ FLAGS = [
     *("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-quic", "--no-first-run", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
 ]
-SERVE = "import sys; from hf_asr.app.demo import serve; serve(sys.argv[1], port=int(sys.argv[2]))"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def server(saved: Callable[[int], Path], tmp_path_factory: pytest.TempPathFactor
         port = free.getsockname()[1]
     with (work / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(folder), str(port)],
+            [sys.executable, "-m", "hf_asr", "demo", str(folder), "--port", str(port)],
             cwd=small.ROOT,
             env={**os.environ, "HF_HUB_OFFLINE": "1", "TMPDIR": str(work)},
             stdout=log,

@@ -14,7 +14,6 @@ from hf_asr.app.space import space
 from hf_asr.data.audio import decode
 from hf_asr.decoding.transcribe import transcribe_recording
 from hf_asr.errors import UserError
-from tests import small
 from tests.app import build
 
 ALONE = """
@@ -67,6 +66,11 @@ def test_a_run_s_space_carries_its_name_and_no_path(run_folder: Path) -> None:
     assert not any(str(run_folder.parent) in text for text in files.values())
 
 
+def test_a_repository_s_space_may_take_name_and_licence_from_its_run(run_folder: Path) -> None:
+    facts = metadata(space("someone/my-model", run_folder)["README.md"])
+    assert (facts["title"], facts["license"], facts["models"]) == ("prompts", "cc-by-4.0", ["someone/my-model"])
+
+
 @pytest.mark.parametrize("given", ["nowhere", "a/b/c", 'x/y"; import os', "/not/there"])
 def test_what_is_neither_is_told(given: str) -> None:
     with pytest.raises(UserError, match="neither a folder nor a Hub repository"):
@@ -104,4 +108,3 @@ def test_the_space_runs_without_this_package(run_folder: Path, saved: Callable[[
         "error This is no recording that can be read here: use wav, flac, ogg or mp3",
         "said ''",
     ]
-    assert small.ROOT.name  # the repository is not on its path: app.py lies elsewhere

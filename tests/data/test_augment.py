@@ -74,7 +74,7 @@ def hum(tmp_path: Path) -> Path:
     wav = io.BytesIO()
     soundfile.write(wav, rng.normal(0, 0.1, RATE), RATE, format="WAV", subtype="PCM_16")
     streamed = bytearray(wav.getvalue())
-    streamed[4:8] = streamed[40:44] = b"\xff\xff\xff\xff"
+    streamed[4:8] = streamed[40:44] = bytes(4)
     (folder / "streamed.wav").write_bytes(bytes(streamed))
     (folder / "readme.txt").write_text("no recording")
     return folder
@@ -207,6 +207,16 @@ def test_a_stretch_is_cut_from_anywhere_and_repeated_when_short(tmp_path: Path) 
         assert min(starts) < 0.3 and max(starts) > 2.7 and max(starts) <= 3
         found = sound.stretch(tmp_path / name, RATE * 6, draw())
         assert np.array_equal(found[RATE * 4 :], found[: RATE * 2])
+
+
+def test_a_stretch_comes_at_16_khz_and_mono_whatever_the_recording(tmp_path: Path, hum: Path) -> None:
+    ramp = np.arange(44_100 * 4) / 44_100 / 8
+    soundfile.write(tmp_path / "ramp.wav", np.stack([ramp, np.zeros_like(ramp)], axis=1), 44_100, subtype="PCM_24")
+    found = sound.stretch(tmp_path / "ramp.wav", RATE * 2, draw(4))
+    assert np.allclose(np.diff(found[100:-100]), 1 / RATE / 16, atol=1e-6)
+    for path in sound.recordings(str(hum), ""):
+        # 0.01 as written; of two channels the half, and of it what lies below 8 of 22 kHz
+        assert 0.001 < sound.power(sound.stretch(path, RATE // 2, draw())) < 0.02
 
 
 def test_a_recording_that_is_gone_is_named(tmp_path: Path) -> None:

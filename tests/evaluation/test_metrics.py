@@ -97,6 +97,8 @@ def test_errors_per_utterance() -> None:
         ([], [], ValueError, "no words"),
         (["a"], ["a", "b"], ValueError, "1 references, but 2 hypotheses"),
         ("a b", "a b", TypeError, "lists of texts"),
+        ("ab", ["a", "b"], TypeError, "lists of texts"),
+        (["a", "b"], "ab", TypeError, "lists of texts"),
     ],
 )
 def test_what_cannot_be_scored_is_an_error(

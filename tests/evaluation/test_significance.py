@@ -243,6 +243,7 @@ def test_fewer_than_six_utterances_that_differ_say_nothing(differing: int, verdi
     one = paired_difference(more, np.full(200, 10))
     assert one.verdict == verdict
     assert one.p_value >= min(1.0, 2.0 ** (1 - differing))
+    assert (one.low > 0) == (verdict == "worse")
 
 
 def test_few_are_read_by_students_t() -> None:
@@ -276,6 +277,16 @@ def test_matched_pairs_of_many_segments_are_those_of_gillick_and_cox() -> None:
         ones = round((segments + w * np.sqrt(segments)) / 2)
         more = counts(*[1] * ones, *[-1] * (segments - ones))
         assert matched_pairs(more) == pytest.approx(p, rel=0.02)
+
+
+def test_with_speakers_everything_is_of_their_sums() -> None:
+    more, speakers = np.random.default_rng(0).integers(-1, 3, 60), [str(number % 6) for number in range(60)]
+    one = paired_difference(more, np.full(60, 9), speakers)
+    summed = paired_difference(more.reshape(10, 6).sum(axis=0), np.full(6, 90))
+    alone = paired_difference(more, np.full(60, 9))
+    assert (one.resampled, summed.resampled) == ("speakers", "utterances")
+    assert (one.low, one.high, one.matched_pairs_p) == (summed.low, summed.high, summed.matched_pairs_p)
+    assert one.matched_pairs_p != alone.matched_pairs_p
 
 
 def test_matched_pairs_without_spread() -> None:

@@ -217,6 +217,13 @@ def test_metadata_is_sliced_by_value_and_long_lists_of_numbers_in_thirds() -> No
     }
 
 
+def test_the_ten_commonest_values_of_metadata_are_listed() -> None:
+    accents = [f"a{size:02d}" for size in range(1, 16) for _ in range(size)]
+    found = table(slices(clips(120, accent=lambda n: accents[n]), {"fine-tuned": ["a b c d"] * 120}))
+    assert {label: clips for (_, label), (clips, _) in found.items()} == {f"a{n:02d}": n for n in range(6, 16)}
+    assert next(iter(found)) == ("accent", "a15")
+
+
 def test_what_cannot_be_a_slice_is_none() -> None:
     rows = clips(20, speaker=lambda n: "one", loudness=lambda n: -20, accent=lambda n: "b" if n < 4 else "a")
     assert slices(rows, {"fine-tuned": ["a b c d"] * 20}) == []  # one speaker, one level, four clips of the other

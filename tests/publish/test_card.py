@@ -112,7 +112,11 @@ def test_every_figure_is_that_of_results(tmp_path: Path) -> None:
 
 
 def test_verdicts_are_put_into_words(tmp_path: Path) -> None:
-    none = BETTER | {"difference": 0.001, "low": -0.01, "high": 0.012, "p_value": 0.84, "matched_pairs_p": None}
+    none = (
+        BETTER
+        | {"resampled": "speakers"}
+        | {"difference": 0.001, "low": -0.01, "high": 0.012, "p_value": 0.84, "matched_pairs_p": None}
+    )
     pairs = [
         {
             "system": "fine-tuned",
@@ -126,7 +130,7 @@ def test_verdicts_are_put_into_words(tmp_path: Path) -> None:
     parity = {"clips": 20, "equal": 18, "differing": [["a", "b", "c"]] * 2}
     text = card(finished.write(tmp_path / "run", results={"comparisons": pairs, "parity": parity}))
     assert "**No evidence of a difference** from the checkpoint before fine-tuning" in text
-    assert "+0.1 points WER (95 % interval −1.0 to +1.2; paired bootstrap, p = 0.84)." in text
+    assert "+0.1 points WER (95 % interval −1.0 to +1.2; paired bootstrap over speakers, p = 0.84)." in text
     assert "**Worse** than the network from random weights" in text
     assert "on 18 of 20 clips" in text and "Checked:" not in text
     assert "**forgotten in part**, +1.2 points" in text

@@ -18,6 +18,7 @@ import pytest
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 from hf_asr import run
+from hf_asr.app.space import space
 from hf_asr.publish.card import card
 from hf_asr.publish.collection import hold
 from hf_asr.publish.files import File, gather
@@ -317,11 +318,12 @@ def test_a_collection_is_found_by_what_is_remembered_then_by_title(hub: Hub) -> 
 
 
 def test_a_space_to_try_it(hub: Hub, folder: Path) -> None:
-    _, space = pushed(hub, folder, with_space=True)
+    _, done = pushed(hub, folder, space=space(TO, folder))
     there = files(hub, f"{TO}-demo", kind="space")
-    assert space.url == f"{hub.endpoint}/spaces/{TO}-demo" and set(there) == {"README.md", "app.py", "requirements.txt"}
-    compile(there["app.py"], "app.py", "exec")
-    assert f'model="{TO}"'.encode() in there["app.py"] and b"torch>=2.13.0" in there["requirements.txt"]
+    assert done.url == f"{hub.endpoint}/spaces/{TO}-demo" and set(there) == {"README.md", "app.py", "requirements.txt"}
+    assert TO.encode() in there["app.py"]
+    hub.forget()
+    assert pushed(hub, folder, space=space(TO, folder))[1].changed == () and hub.requests == {"info": 2}
 
 
 REFUSALS = [
@@ -387,6 +389,13 @@ def test_faults_that_pass_are_waited_for(hub: Hub, model: Wanted) -> None:
     done = send(client(hub), model, wait=0.01, tell=lines.append)
     assert len(done.changed) == 4
     assert [line.split(";")[1] for line in lines] == [" trying again in 0.01 s", " trying again in 0.04 s"]
+
+
+@pytest.mark.parametrize(("token", "said"), [("no usual form", "no usual form"), (TOKEN, "hf_" + "0ther" * 7)])
+def test_no_token_is_told_whatever_its_form_or_whose(hub: Hub, model: Wanted, token: str, said: str) -> None:
+    hub.store.users[token] = User("anna")
+    hub.fault("commit", status=400, error=f"the token {said} is odd")
+    assert refused(hub, model, token) == f"the Hub refused {TO} (400: the token *** is odd)"
 
 
 def test_an_address_that_expired_is_asked_for_anew(hub: Hub, model: Wanted) -> None:

@@ -12,8 +12,8 @@ from hf_asr.publish.scan import Finding, private_names, scan
 from tests import small
 
 RUN = Path(os.sep, "somewhere", "deep", "run")
-# in halves, so that neither this project's own scan nor anybody else's takes them for real ones
-HOME, USERS, ROOT = "/home/anna/x", "/Users/anna/x", "/root/x"
+# put together, so that neither this project's own scan nor anybody else's takes them for real ones
+HOME, USERS, ROOT = (f"/{place}/x" for place in ("home/anna", "Users/anna", "root"))
 SECRETS = {
     "a Hugging Face token": ["hf_" + "aB3" * 12],
     "a GitHub token": ["ghp_" + "aB3" * 12, "github_pat_" + "aB3_" * 15],

@@ -116,7 +116,6 @@ def results(rows: Sequence[Any], recipe: Recipe) -> dict[str, Any]:
             **asdict(
                 compare(references, heard(rows, recipe, against), heard(rows, recipe, "fine-tuned"), resamples=1000)
             ),
-            "matched_pairs_p": 0.0031,
         }
         for against in ("zero-shot", "baseline")
     ]
