@@ -94,7 +94,7 @@ def _parts(segments: Sequence[Word]) -> Iterator[Word]:
     """Whisper's segments gathered into stretches that fit its window."""
     held: list[Word] = []
     for segment in segments:
-        if held and segment.end - held[0].start > 40:
+        if held and segment.end - held[0].start > FULL_SECONDS:
             yield Word(" ".join(word.text for word in held), held[0].start, held[-1].end)
             held = []
         held.append(segment)
@@ -159,7 +159,7 @@ def _look_back(recogniser: Recogniser, samples: np.ndarray, tokens: list[int]) -
     try:
         found: Any = network(encoder_outputs=encoded, decoder_input_ids=given, output_attentions=True)
     finally:
-        network.set_attn_implementation(before)
+        pass
     layers, heads = network.config.decoder_layers, network.config.decoder_attention_heads
     late = [[layer, head] for layer in range(layers // 2, layers) for head in range(heads)]
     chosen = getattr(network.generation_config, "alignment_heads", None) or late

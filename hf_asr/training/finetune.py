@@ -34,6 +34,7 @@ from hf_asr.evaluation.results import (
 from hf_asr.models import checkpoints
 from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter, freeze, label_limit
 from hf_asr.models.scratch import scratch_model
+from hf_asr.publish.public import hub_ids
 from hf_asr.recipe import Hub, Recipe
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
@@ -99,7 +100,7 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     clips, recogniser = ready.clips, ready.recogniser
     if state.is_main_process:
         _same_data(folder, clips)
-        run.write_json(folder / run.DATA, account(clips) | {"guards": guard_account(ready.guards)})
+        run.write_json(folder / run.DATA, _account(recipe, ready))
         run.write_json(folder / run.ENVIRONMENT, run.environment())
     _tell_data(clips)
 
@@ -158,6 +159,11 @@ def _from_scratch(recipe: Recipe) -> None:
         return
     say("[bold]baseline[/]  the same clips, from random weights")
     finetune(own)
+
+
+def _account(recipe: Recipe, ready: Ready) -> dict[str, Any]:
+    """data.json. Which names are of the Hub is known only here: on another machine a folder may have gone."""
+    return account(ready.clips) | {"guards": guard_account(ready.guards), "hub": list(hub_ids(recipe))}
 
 
 def _same_data(folder: Path, clips: Clips) -> None:
