@@ -269,7 +269,8 @@ def test_shipped_recipes_load_and_come_back_from_what_is_dumped(name: str, tmp_p
 
 def test_the_shipped_are_these_with_a_purpose_each() -> None:
     shipped = dict(recipe_file.shipped())
-    assert set(shipped) == {"quickstart", "ljspeech", "ljspeech-whisper", "common-voice", "whisper-lora", "my-voice"}
+    names = {"quickstart", "ljspeech", "ljspeech-whisper", "common-voice", "whisper-lora", "my-voice", "micro"}
+    assert set(shipped) == names
     assert all(len(purpose) > 20 for purpose in shipped.values())
 
 

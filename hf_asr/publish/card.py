@@ -12,6 +12,7 @@ from hf_asr.publish.citation import bibtex
 from hf_asr.publish.facts import BASELINE, PIPELINE, ZERO_SHOT, Facts, read
 from hf_asr.publish.markdown import code, fenced, hours, interval, link, listed, percent, plain, points
 from hf_asr.publish.metadata import front, language
+from hf_asr.publish.public import EMBEDDED
 
 USE = """import soundfile
 import soxr
@@ -59,7 +60,7 @@ def about(facts: Facts) -> str:
             " Nothing in it is pretrained: it shows what these recordings alone teach."
         )
     else:
-        checkpoint = link(facts.base) if facts.base else f"{code(facts.recipe.model.checkpoint or '')}, a local folder,"
+        checkpoint = link(facts.base) if facts.base else _local(facts.recipe.model.checkpoint or "")
         first = f"Speech recognition{spoken}: {checkpoint} fine-tuned on {length} of speech."
     row = facts.this
     second = (
@@ -67,6 +68,10 @@ def about(facts: Facts) -> str:
         f" {row['utterances']:,} test clips it was not trained on{_before(facts)}."
     )
     return "\n\n".join(part for part in (f"{first} {second}", listed(_facts(facts))) if part)
+
+
+def _local(checkpoint: str) -> str:
+    return f"{code(checkpoint)}, {'of hf-asr' if checkpoint.startswith(EMBEDDED) else 'a local folder'},"
 
 
 def _before(facts: Facts) -> str:

