@@ -31,7 +31,7 @@ def alphabet_of(tokenizer: Any, size: int) -> Alphabet:
         raise CheckpointError(f"no beam search for the units of {type(tokenizer).__name__}: decode without --lm")
     names: dict[str, int] = tokenizer.get_vocab()
     delimiter = names.get(str(tokenizer.word_delimiter_token))
-    if delimiter is None:
+    if delimiter is None or delimiter >= size:
         raise CheckpointError("the head has no unit that divides words, and a language model needs words")
     special = set(tokenizer.all_special_tokens)
     written: list[str | None] = [None] * size

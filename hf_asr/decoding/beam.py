@@ -72,9 +72,10 @@ def search(
     writing = np.array([unit for unit, letters in enumerate(alphabet.written) if letters is not None])
     floor = np.log(least) if least > 0 else -np.inf
     beams = walk.root()
-    for frame in np.asarray(frames, dtype=np.float64):
+    # a network that diverged says nan: nothing was heard
+    for frame in np.nan_to_num(np.asarray(frames, dtype=np.float64), nan=-np.inf, neginf=-np.inf):
         beams = walk.advance(beams, frame, writing[frame[writing] >= floor])
-        if len(walk.tree.parents) > PREFIXES:
+        if len(walk.tree.parents) > walk.tree.limit:
             walk.tree.forget(beams)
     return walk.finish(beams)[:best]
 
@@ -85,6 +86,7 @@ class _Tree:
     def __init__(self, alphabet: Alphabet) -> None:
         self.alphabet, self.children = alphabet, dict[tuple[int, int], int]()
         self.parents, self.units, self.words = [-1], [-1], [""]  # words: as far as the last is written
+        self.limit = PREFIXES
 
     def child(self, node: int, unit: int) -> int:
         """The same number for the same beginning, however often the search comes to it."""
@@ -118,6 +120,7 @@ class _Tree:
         self.units = [self.units[node] for node in sorted(kept)]
         self.words = [self.words[node] for node in sorted(kept)]
         self.children = {(self.parents[node], self.units[node]): node for node in range(1, len(self.parents))}
+        self.limit = max(PREFIXES, 2 * len(kept))
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def _look_back(recogniser: Recogniser, samples: np.ndarray, tokens: list[int]) -
     try:
         found: Any = network(encoder_outputs=encoded, decoder_input_ids=given, output_attentions=True)
     finally:
-        pass
+        network.set_attn_implementation(before)
     layers, heads = network.config.decoder_layers, network.config.decoder_attention_heads
     late = [[layer, head] for layer in range(layers // 2, layers) for head in range(heads)]
     chosen = getattr(network.generation_config, "alignment_heads", None) or late

@@ -12,6 +12,7 @@ from datasets import Dataset
 
 from hf_asr import recipe
 from hf_asr.data.audio import RATE, AudioError, decode
+from hf_asr.decoding.decoder import Decoder
 from hf_asr.decoding.transcribe import transcribe
 from hf_asr.evaluation.metrics import Score, score
 from hf_asr.models.recogniser import Recogniser
@@ -47,8 +48,12 @@ def evaluate(
     language: str | None,
     decoding: recipe.Decoding,
     full_context: bool,
+    decoder: Decoder | None = None,
 ) -> Evaluation:
-    """WER and CER of `clips`, shared among the processes of a distributed run; all get the whole result."""
+    """WER and CER of `clips`, read greedily or with a `decoder`.
+
+    The clips are shared among the processes of a distributed run; all get the whole result.
+    """
     state, started = PartialState(), time.perf_counter()
     seconds = [float(s) for s in clips["seconds"]]
     mine = list(range(state.process_index, len(clips), state.num_processes))
@@ -62,7 +67,7 @@ def evaluate(
             return np.zeros(RATE // 10, np.float32)
 
     heard = transcribe(
-        recogniser, read, [seconds[i] for i in mine], full_context, decoding.batch_seconds, decoding.beams
+        recogniser, read, [seconds[i] for i in mine], full_context, decoding.batch_seconds, decoding.beams, decoder
     )
     texts = dict(_gathered([(mine[i], hypothesis.text) for i, hypothesis in heard]))
     lost = set(_gathered(unreadable))

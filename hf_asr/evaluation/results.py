@@ -14,6 +14,7 @@ from hf_asr.text.normalise import describe, normalise
 
 PIPELINE, OWN = "pipeline", "own length"  # how Whisper hears a clip; CTC hears it one way, pipeline()'s
 ZERO_SHOT, FINE_TUNED, BASELINE = "zero-shot", "fine-tuned", "baseline"
+WITH_LM = "fine-tuned + LM"
 
 Measured = Mapping[str, Evaluation]  # by context
 

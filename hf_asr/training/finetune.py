@@ -1,6 +1,6 @@
 """The journey: from a recipe to a run folder with a model, its evidence and its card."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from hf_asr.data.clips import Clips, load_clips
 from hf_asr.data.noise import sounds
 from hf_asr.data.replay import balanced, with_replay
 from hf_asr.data.tables import DataError
+from hf_asr.decoding.decoder import save as save_decoder
+from hf_asr.decoding.fit import fit_decoder
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.evidence import Aside, look_aside
 from hf_asr.evaluation.guards import Guarded, guard_account, load_guards
@@ -24,6 +26,7 @@ from hf_asr.evaluation.results import (
     FINE_TUNED,
     OWN,
     PIPELINE,
+    WITH_LM,
     ZERO_SHOT,
     System,
     contexts,
@@ -73,6 +76,8 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
     for side in ("train", "validation", "test"):
         if not len(getattr(clips, side)):
             raise DataError(f"no clips in {side}: see data.splits, or `use:` of data.sources")
+    if recipe.decoding.lm is not None and recogniser.family == "whisper":
+        raise CheckpointError("decoding.lm goes with a CTC head; Whisper has a language model inside: leave it out")
     freeze(recogniser, recipe.model.freeze)
     if recipe.model.lora is not None:
         require_targets(recogniser, recipe.model.lora)
@@ -128,6 +133,8 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
         train_hours=sum(clips.train["seconds"]) / 3600,
         train_minutes=trained.minutes,
     )
+    if recipe.decoding.lm is not None:
+        systems[WITH_LM] = _with_lm(recogniser, clips, recipe, systems[FINE_TUNED])
     asides[FINE_TUNED] = look_aside(recogniser, clips.test, ready.guards, recipe)
     if recipe.baseline is not None:
         _from_scratch(recipe)
@@ -194,6 +201,27 @@ def _zero_shot(folder: Path, ready: Ready, recipe: Recipe) -> System:
         note = f"  ({context})" if context == OWN else ""
         say(f"[bold]zero-shot[/]  {in_words(found[context].score)}{note}")
     return System(recogniser.about, recipe.model.checkpoint, recogniser.parameters, found)
+
+
+def _with_lm(recogniser: Recogniser, clips: Clips, recipe: Recipe, plain: System) -> System:
+    """The same network with a language model, estimated on train, weighed on validation, kept in the model folder."""
+    decoder = fit_decoder(
+        recogniser,
+        clips.train["text"][:],
+        clips.validation,
+        clips.test["text"][:],
+        recipe.decoding,
+        recipe.text,
+        recipe.metric,
+        recipe.language,
+    )
+    if PartialState().is_main_process:
+        save_decoder(decoder, recogniser, Path(recipe.output) / run.MODEL)
+    found = evaluate(
+        recogniser, clips.test, recipe.metric, recipe.language, recipe.decoding, full_context=True, decoder=decoder
+    )
+    say(f"[bold]with the language model[/]  {in_words(found.score)}")
+    return replace(plain, about=f"{plain.about}, a language model", contexts={PIPELINE: found})
 
 
 def _tell_data(clips: Clips) -> None:

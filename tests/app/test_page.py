@@ -96,7 +96,7 @@ def test_nothing_from_outside_is_markup(exhibit: Exhibit) -> None:
         language='"><script>',
         systems=tuple(replace(system, model=EVIL) for system in exhibit.systems),
     )
-    said = Reading(EVIL, (ScoredWord(EVIL.split()[0], 0, 1, 1, 1),))
+    said = Reading(f"{EVIL} {EVIL}", (ScoredWord(EVIL, 0, 1, 1, 1),))  # once as a word, once between words
     rows = [{"file": EVIL, "seconds": 1.0, "fine-tuned": EVIL}, {"file": EVIL, "error": EVIL}]
     pieces = [
         page.header(evil),

@@ -223,7 +223,7 @@ def test_a_train_side_of_only_one_kind_is_an_error(new, old, kept, missing):
         balanced(replace(clips, train=clips.train.select(numbers)), replay)
 
 
-def test_stored_recordings_are_not_copied(new, tmp_path, record):
+def test_stored_recordings_are_not_copied(tmp_path, record, caches):
     data = [
         {"audio": {"bytes": record(tmp_path / f"{n}.flac").read_bytes(), "path": f"{n}.flac"}, "text": f"text {n}"}
         for n in range(40)
@@ -242,6 +242,7 @@ def test_stored_recordings_are_not_copied(new, tmp_path, record):
     assert Counter(one.reason.partition(" ")[0] for one in clips.left_out) == {"recording": held}
     assert len(clips.old) == 40 - held
     assert len(pickle.dumps(clips.train)) < size / 4  # as the loader's workers get it
+    assert not list(caches.rglob("cache-*"))  # nor to disk
 
 
 RECIPE = """

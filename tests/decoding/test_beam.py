@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from hf_asr.decoding.align import align, word_spans
 from hf_asr.decoding.alphabet import Alphabet
-from hf_asr.decoding.beam import Fusion, search
+from hf_asr.decoding.beam import BEAM, Fusion, _Tree, search
 from hf_asr.decoding.hotwords import hotwords
 from hf_asr.decoding.kneser_ney import estimate
 from hf_asr.decoding.ngram import log10_probability
@@ -57,7 +58,9 @@ def compare(frames: np.ndarray, alphabet: Alphabet, expected: dict[str, float], 
         assert alphabet.text(one.units) == one.text
 
 
-@pytest.mark.parametrize("alphabet", [LETTERS, PIECES, UNKNOWN_LAST, NO_SPACES], ids=["letters", "pieces", "unk", "no |"])
+@pytest.mark.parametrize(
+    "alphabet", [LETTERS, PIECES, UNKNOWN_LAST, NO_SPACES], ids=["letters", "pieces", "unk", "no |"]
+)
 def test_a_wide_beam_sums_all_paths(alphabet: Alphabet) -> None:
     for seed in range(60):
         frames = lattice(seed, 1 + seed % 5, alphabet)
@@ -78,3 +81,125 @@ def test_a_wide_beam_with_a_language_model_sums_all_paths(alphabet: Alphabet) ->
             language = float(log10_probability(MODEL, [text])[0]) / math.log10(math.e)
             expected[text] = acoustic + alpha * language + beta * len(text.split()) + bonus * hot
         compare(frames, alphabet, expected, fusion)
+
+
+def speech(seed: int, frames: int, alphabet: Alphabet) -> np.ndarray:
+    """A longer lattice with most of the weight on blank, as trained networks have it."""
+    logits = np.random.default_rng(seed).normal(size=(frames, len(alphabet.written))) * 3
+    logits[:, alphabet.blank] += 3
+    return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("alphabet", [LETTERS, PIECES], ids=["letters", "pieces"])
+def test_a_narrow_beam_finds_less_and_never_more(alphabet: Alphabet) -> None:
+    fusion = Fusion(MODEL, 0.8, 1.5)
+    for seed in range(40):
+        frames = lattice(seed, 5, alphabet)
+        exact = {one.text: one for one in search(frames, alphabet, fusion, beam=WIDE, best=WIDE)}
+        for beam in (1, 3, 10):
+            found = search(frames, alphabet, fusion, beam=beam, best=WIDE)
+            assert 0 < len(found) <= beam
+            for one in found:
+                assert one.acoustic <= exact[one.text].acoustic + 1e-9
+                assert one.fused == pytest.approx(exact[one.text].fused)
+
+
+def test_a_beam_of_one_follows_what_no_other_beginning_outweighs() -> None:
+    frames = np.log(np.array([[0.1, 0.0, 0.9, 0.0], [0.9, 0.0, 0.1, 0.0], [0.05, 0.0, 0.05, 0.9]]) + 1e-12)
+    (found,) = search(frames, LETTERS, beam=1)
+    assert found.text == "ab" and found.units == (2, 3)
+
+
+def test_units_less_probable_than_least_begin_no_letter() -> None:
+    frames = np.log(np.array([[0.58, 0.01, 0.4, 0.01], [0.6, 0.01, 0.38, 0.01]]))
+    texts = {one.text for one in search(frames, LETTERS, least=0.05, best=WIDE)}
+    assert texts == {"", "a"}
+    found = {one.text: one.acoustic for one in search(frames, LETTERS, least=0.05, best=WIDE)}
+    # both frames of a, the first, the second; spaces before it begin nothing
+    assert math.exp(found["a"]) == pytest.approx(0.4 * 0.38 + 0.4 * 0.6 + 0.58 * 0.38 + 0.01 * 0.38)
+
+
+def test_the_best_path_can_be_the_wrong_text() -> None:
+    """Figure 2 of arXiv:1408.2873's argument: three paths of "a" together outweigh the blank path."""
+    frames = np.log(np.array([[0.6, 0.0, 0.4, 0.0], [0.6, 0.0, 0.4, 0.0]]) + 1e-12)
+    best, other = search(frames, LETTERS, best=2)
+    assert (best.text, math.exp(best.score)) == ("a", pytest.approx(0.64))
+    assert (other.text, math.exp(other.score)) == ("", pytest.approx(0.36))
+
+
+def test_forgotten_beginnings_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, fusion = speech(3, 80, PIECES), Fusion(MODEL, 0.5, 1.0)
+    expected = search(frames, PIECES, fusion, beam=30, best=30)
+    monkeypatch.setattr("hf_asr.decoding.beam.PREFIXES", 40)
+    found = search(frames, PIECES, fusion, beam=30, best=30)
+    assert [(one.text, one.units) for one in found] == [(one.text, one.units) for one in expected]
+    assert [one.score for one in found] == pytest.approx([one.score for one in expected])
+
+
+def test_hotwords_win_where_the_sound_is_undecided() -> None:
+    frames = np.log(np.array([[0.1, 0.1, 0.45, 0.35], [0.7, 0.1, 0.1, 0.1], [0.1, 0.1, 0.35, 0.45]]))
+    assert search(frames, LETTERS)[0].text == "ab"
+    for phrase, text in (("ba", "ba"), ("x ba", "ba"), ("bab", "ab"), ("b", "b"), ("aa", "aa")):
+        assert search(frames, LETTERS, Fusion(hotwords=hotwords([phrase], LETTERS, 0.5)))[0].text == text
+
+
+@pytest.mark.parametrize("frames", [np.zeros((0, 4)), np.full((3, 4), np.nan), np.full((3, 4), -np.inf)])
+def test_nothing_to_read_reads_as_nothing(frames: np.ndarray) -> None:
+    assert [one.text for one in search(frames, LETTERS, Fusion(MODEL, 1, 1)) if one.text] == []
+
+
+def test_only_what_is_followed_is_remembered() -> None:
+    tree, node = _Tree(LETTERS), 0
+    for unit in (2, 3, 1, 3) * 50:
+        tree.child(node, 5 - unit if unit > 1 else 2)  # a beginning that nothing grows from
+        node = tree.child(node, unit)
+    beams = np.zeros(2, BEAM)
+    beams["node"], beams["parent"] = [node, 0], [tree.parents[node], -1]
+    units, word = tree.spelled(node), tree.words[node]
+    tree.forget(beams)
+    assert len(tree.parents) == 201 == len(tree.children) + 1
+    assert tree.spelled(int(beams["node"][0])) == units == (2, 3, 1, 3) * 50
+    assert tree.words[int(beams["node"][0])] == word and list(beams["parent"]) == [199, -1]
+    assert tree.child(int(beams["parent"][0]), 3) == beams["node"][0]
+
+
+def all_paths(frames: np.ndarray, units: tuple[int, ...], alphabet: Alphabet) -> dict[tuple[int, ...], float]:
+    """Every path that reads as these units, spaces as words are divided by them, and its score."""
+    found = {}
+    for path in itertools.product(range(frames.shape[1]), repeat=len(frames)):
+        merged = [unit for unit, _ in itertools.groupby(path) if unit != alphabet.blank]
+        spaced = [u for at, u in enumerate(merged) if u != alphabet.delimiter or (at and merged[at - 1] != u)]
+        if tuple(spaced[: len(spaced) - (spaced[-1:] == [alphabet.delimiter])]) == units:
+            found[path] = float(sum(frames[at, unit] for at, unit in enumerate(path)))
+    return found
+
+
+@pytest.mark.parametrize("units", [(2,), (2, 3), (2, 2), (2, 1, 3), (3, 1, 3), ()])
+def test_alignment_takes_the_best_path(units: tuple[int, ...]) -> None:
+    for seed in range(1, 12):
+        if seed % 5 == 0:
+            continue
+        frames = lattice(seed, 5, LETTERS)
+        best = max((score, path) for path, score in all_paths(frames, units, LETTERS).items())[1]
+        runs = [(unit, list(own)) for unit, own in itertools.groupby(range(5), key=best.__getitem__)]
+        # spaces at the ends and beside others are of no word: only letters are placed
+        letters = [(own[0], own[-1] + 1) for unit, own in runs if unit in (2, 3)]
+        placed = [span for span, unit in zip(align(frames, units, LETTERS), units, strict=True) if unit in (2, 3)]
+        assert placed == letters
+
+
+def test_alignment_needs_room() -> None:
+    with pytest.raises(ValueError, match="no path of 2 frames"):
+        align(lattice(1, 2, LETTERS), (2, 2), LETTERS)
+
+
+def test_words_have_frames_and_confidences() -> None:
+    """_ a a _ | b b: two words, the posteriors of their letters."""
+    posteriors = np.full((7, 4), 0.05)
+    for at, (unit, posterior) in enumerate([(0, 0.8), (2, 0.9), (2, 0.5), (0, 0.7), (1, 0.6), (3, 0.7), (3, 0.9)]):
+        posteriors[at, unit] = posterior
+    (found,) = search(np.log(posteriors), LETTERS)
+    assert found.text == "a b"
+    a, b = word_spans(np.log(posteriors), found.units, LETTERS)
+    assert (a.text, a.start, a.end, a.confidence, a.lowest) == ("a", 1, 3, pytest.approx(0.7), pytest.approx(0.7))
+    assert (b.text, b.start, b.end, b.confidence) == ("b", 5, 7, pytest.approx(0.8))

@@ -24,14 +24,14 @@ SETTINGS = {"training__augment": AUGMENT, "model__config": "{mask_time_prob: 0.0
 
 def test_an_interruption_and_workers_change_nothing(tmp_path: Path) -> None:
     recipe, whole, killed = small.write(tmp_path), tmp_path / "whole", tmp_path / "killed"
-    settings = {**SETTINGS, "training__max_steps": 60, "training__evaluate_every": 9}
+    settings = {**SETTINGS, "training__max_steps": 36, "training__evaluate_every": 9}
     done = small.hf_asr(*small.command(recipe, whole, **settings, training__workers=0))
     assert done.returncode == 0, done.stderr
     again = small.command(recipe, killed, **settings, training__workers=1)
     process = subprocess.Popen(
         [sys.executable, *again], cwd=small.ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    while process.poll() is None and len(run.read_lines(killed / run.LOG)) <= 20:
+    while process.poll() is None and len(run.read_lines(killed / run.LOG)) <= 14:
         time.sleep(0.01)
     process.kill()
     process.wait()
