@@ -13,8 +13,9 @@ from hf_asr.text.normalise import normalise
 
 LEGEND = (
     "The number under a word is the model's own confidence in it, in %; the deeper the shade, the less sure."
-    " It ranks words and is not calibrated. A dotted line marks where a model differs from fine-tuned."
+    " It ranks words and is not calibrated."
 )
+DOTTED = " A dotted line marks where a model differs from fine-tuned."
 WAITING = "Its transcript will stand here."
 LIVE = """
 <div class="asr-mic"><button type="button" aria-pressed="false">Record</button>
@@ -67,7 +68,7 @@ def cards(exhibit: Exhibit, readings: Mapping[str, tuple[Reading, float]], waiti
     """A card a system, side by side; `readings`: what it read and the seconds it took, by system."""
     ours = readings[FINE_TUNED][0] if FINE_TUNED in readings else None
     body = "".join(_card(exhibit, system, readings.get(system.name), ours, waiting) for system in exhibit.systems)
-    legend = f'<p class="asr-quiet">{LEGEND}</p>' if readings else ""
+    legend = f'<p class="asr-quiet">{LEGEND}{DOTTED if len(readings) > 1 else ""}</p>' if readings else ""
     return f'<div class="asr-cards">{body}</div>{legend}'
 
 

@@ -155,12 +155,12 @@ def _trained_on(settings: recipe.Recipe | None, row: Mapping[str, Any]) -> str:
 
 
 def _verdict(comparisons: list[dict[str, Any]]) -> str:
-    """e.g. better than zero-shot by 5.1 points (2.4 to 8.3)."""
+    """e.g. better than zero-shot by 5.1 points of WER (2.4 to 8.3)."""
     for row in comparisons:
         if (row.get("system"), row.get("against"), row.get("context")) == (FINE_TUNED, ZERO_SHOT, PIPELINE):
             low, high = sorted(abs(100 * row[key]) for key in ("low", "high"))
             if row["verdict"] == "no evidence of a difference":
                 return f"{row['verdict']} from zero-shot"
-            points = f"{abs(100 * row['difference']):.1f} points ({low:.1f} to {high:.1f})"
+            points = f"{abs(100 * row['difference']):.1f} points of WER ({low:.1f} to {high:.1f})"
             return f"{row['verdict']} than zero-shot by {points}"
     return ""

@@ -25,7 +25,7 @@ def test_a_run_brings_its_three_systems_and_its_figures(exhibit: Exhibit) -> Non
     assert [system.score["wer"] for system in exhibit.systems if system.score] == [0.024, 0.075, 0.96]
     assert (exhibit.title, exhibit.language) == ("prompts", "en")
     assert exhibit.trained_on == "fine-tuned from model-5 on 0.26 hours of prompts-en"
-    assert exhibit.verdict == "better than zero-shot by 5.1 points (2.4 to 8.3)"
+    assert exhibit.verdict == "better than zero-shot by 5.1 points of WER (2.4 to 8.3)"
     assert not exhibit.systems[0].own_length  # a CTC network has no window
 
 

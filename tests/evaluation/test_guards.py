@@ -56,6 +56,7 @@ def test_before_and_after_are_known_beforehand(tmp_path: Path, trained: Dataset)
         system: measure_guards(rigged.recogniser(unit), guards, METRIC, "en", DECODING)
         for system, unit in ((ZERO_SHOT, "a"), (FINE_TUNED, "b"))
     }
+    assert [one.warnings for one in guards] == [(), ()]
     books, news = guard_rows(guards, measured)
     assert (books["name"], books["clips"], news["name"], news["clips"]) == ("books", 8, "news", 40)
     assert [books["systems"][system]["wer"] for system in (ZERO_SHOT, FINE_TUNED)] == [0.25, 0.75]
