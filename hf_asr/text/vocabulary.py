@@ -136,9 +136,7 @@ def shared(before: Any | None, after: Any) -> dict[int, int]:
     if before is None:
         return {}
     ids = before.get_vocab()
-    roles = {
-        getattr(after, role): getattr(before, role) for role in ("pad_token", "unk_token", "word_delimiter_token")
-    }
+    roles = {getattr(after, role): getattr(before, role) for role in ("pad_token", "unk_token", "word_delimiter_token")}
     found = {}
     for token, number in after.get_vocab().items():
         names = (roles.get(token, token), token.upper(), token.lower())
