@@ -26,14 +26,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_run_folder(finished: Path) -> None:
     names = {path.name for path in finished.iterdir()}
     whole = {run.RECIPE, run.ENVIRONMENT, run.DATA, run.LOG, run.PREDICTIONS, run.RESULTS, run.CARD, run.MODEL}
-    assert names == whole
+    assert names == whole | {run.REPORT, run.AUDIO}
     results, data = run.read_json(finished / run.RESULTS), run.read_json(finished / run.DATA)
     assert results["training"]["steps"] == 4
     assert results["parity"]["equal"] == results["parity"]["clips"] > 0
     sides = data["sides"]
     assert data["given"] == sum(side["clips"] for side in sides.values()) + len(data["left_out"])
     assert len(run.read_lines(finished / run.PREDICTIONS)) == sides["test"]["clips"]
-    assert f"{results['fine_tuned']['pipeline']['wer']:.1%}" in (finished / run.CARD).read_text()
+    wer = results["systems"]["fine-tuned"]["contexts"]["pipeline"]["wer"]
+    for page in (run.CARD, run.REPORT):
+        assert f"{100 * wer:.1f}" in (finished / page).read_text()
 
 
 def test_pipeline_in_a_process_without_hf_asr(finished: Path) -> None:
@@ -56,9 +58,10 @@ def test_evaluate_gives_the_same_numbers(finished: Path) -> None:
         "-m", "hf_asr", "evaluate", str(finished / run.MODEL), "--recipe", str(recipe), "--output", str(output)
     )
     assert done.returncode == 0, done.stderr
-    ours = {row["id"]: row["fine_tuned"]["pipeline"] for row in run.read_lines(finished / run.PREDICTIONS)}
+    ours = {row["id"]: row["systems"]["fine-tuned"]["pipeline"] for row in run.read_lines(finished / run.PREDICTIONS)}
     assert {row["id"]: row["hypothesis"] for row in run.read_lines(output)} == ours
-    assert f"WER {run.read_json(finished / run.RESULTS)['fine_tuned']['pipeline']['wer']:.1%}" in done.stdout
+    told = run.read_json(finished / run.RESULTS)["systems"]["fine-tuned"]["contexts"]["pipeline"]
+    assert f"WER {told['wer']:.1%}" in done.stdout
 
 
 def test_transcribe_files(finished: Path, tmp_path: Path) -> None:

@@ -333,7 +333,8 @@ def test_generated_documents_are_up_to_date() -> None:
 def test_every_field_is_explained() -> None:
     schema = recipe_file.json_schema()
     sections = [schema, *schema["$defs"].values()]
-    assert len(sections) == len(Section.__subclasses__())
+    ours = [section for section in Section.__subclasses__() if section.__module__.startswith("hf_asr.recipe")]
+    assert len(sections) == len(ours)
     for section in sections:
         for name, field in section["properties"].items():
             assert field.get("description"), name

@@ -78,7 +78,7 @@ def test_lora_is_merged_and_loads_plainly(whisper_checkpoint: Path, tmp_path: Pa
     assert trained["parameters"] > 37_000_000
     assert results["parity"]["equal"] == results["parity"]["clips"]
     assert not list((tmp_path / "run" / run.MODEL).glob("adapter*"))
-    assert set(results["zero_shot"]) == {"pipeline", "own length"}
+    assert set(results["systems"]["zero-shot"]["contexts"]) == {"pipeline", "own length"}
 
 
 def test_a_clip_of_silence_is_no_crash(recogniser: Recogniser, tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def _from_scratch(recipe: Recipe) -> None:
             "model": scratch_model(recipe.baseline, recipe.model),
             "units": recipe.baseline.units,
             "training": recipe.baseline.training or recipe.training,
+            "decoding": recipe.decoding.model_copy(update={"lm": None}),
             "baseline": None,
             "guards": (),
             "hub": Hub(),

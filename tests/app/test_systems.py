@@ -4,13 +4,16 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from hf_asr import run
 from hf_asr.app.systems import Exhibit, open_exhibit, shown
 from hf_asr.errors import UserError
+from tests import small
 from tests.app import build
 
 
@@ -56,6 +59,25 @@ def test_what_is_not_on_this_computer_is_told_and_not_fetched(
     assert began.missing == "it is not on this computer, or cannot be read"
     assert began.score is not None, "its figures are known all the same"
     assert "/" not in began.model.removeprefix("nobody/")
+
+
+@pytest.mark.slow
+def test_a_hub_that_is_in_reach_is_not_asked(saved: Callable[[int], Path], tmp_path: Path) -> None:
+    folder = build.folder(tmp_path / "run", saved(4), "nobody/has-this-model")
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.request.recv(100).decode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        Thread(target=hub.serve_forever, daemon=True).start()
+        code = "import sys; from hf_asr.app.systems import open_exhibit as o; print(o(sys.argv[1]).systems[1].missing)"
+        address = f"http://127.0.0.1:{hub.server_port}"
+        done = small.hf_asr("-c", code, str(folder), HF_HUB_OFFLINE="0", HF_ENDPOINT=address, HF_HOME=str(tmp_path))
+        hub.shutdown()
+    assert done.stdout.strip() == "it is not on this computer, or cannot be read", done.stderr
+    assert asked == []
 
 
 def test_a_checkpoint_without_a_head_leaves_no_card(saved: Callable[[int], Path], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hf_asr.data.clips import load_clips
 from hf_asr.data.tables import DataError
 from hf_asr.evaluation.guards import Guarded, guard_account, guard_rows, load_guards, measure_guards
 from hf_asr.evaluation.results import FINE_TUNED, ZERO_SHOT
+from hf_asr.models import checkpoints
 from tests.evaluation import rigged
 
 METRIC, DECODING = recipe.Text(case="lower", punctuation="strip"), recipe.Decoding()
@@ -131,3 +132,13 @@ def test_the_measurement_before_survives_an_interruption(tmp_path: Path, trained
     folder(path, ["a", "a", "b", "b"])  # other transcripts: what was kept is of other data
     assert wer("a", run_folder) == 0.5
     assert all(file.name.startswith("zero-shot-") for file in run_folder.iterdir())  # which run.clean removes
+
+
+@pytest.mark.slow
+def test_whisper_is_measured_as_pipeline_hears_it(whisper_checkpoint: Path, trained: Dataset) -> None:
+    guards = load(
+        recipe.Guard(name="prompts", source=recipe.Source(path="embedded:prompts-en", hours=0.005)), trained=trained
+    )
+    recogniser = checkpoints.from_folder(str(whisper_checkpoint), recipe.Whisper(), "en")
+    found = measure_guards(recogniser, guards, METRIC, "en", DECODING)
+    assert found["prompts"].score.wer < 0.5  # at the clips' own length it loops, to some 400 %
