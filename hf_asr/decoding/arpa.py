@@ -18,14 +18,17 @@ ASCII_SPACE = re.compile("[ \t]+")  # a word may hold other white space
 NEVER = -100.0  # log10 p(<unk>) of a file without <unk>, as KenLM has it
 
 
-def load(path: Path) -> LanguageModel:
-    """An ARPA file or a KenLM binary, told apart by how they begin. Raises LanguageModelError."""
+def load(path: Path, vocabulary: Sequence[str] = ()) -> LanguageModel:
+    """An ARPA file or a KenLM binary, told apart by how they begin; `vocabulary`: the words of a binary, where known.
+
+    Raises LanguageModelError.
+    """
     try:
         with path.open("rb") as file:
             begin = file.read(len(KENLM))
     except OSError as error:
         raise LanguageModelError(f"cannot read the language model {path}: {error.strerror}") from error
-    return KenLM(path) if begin == KENLM else read(path)
+    return KenLM(path, vocabulary) if begin == KENLM else read(path)
 
 
 def write(model: NGram, path: Path) -> None:
@@ -162,8 +165,8 @@ def _section(lines: _Lines, count: int, length: int, words: dict[str, int]) -> t
 class KenLM:
     """A KenLM binary, asked through the kenlm package; its states are numbered as they are met."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises LanguageModelError without the package, and for a file it does not read."""
+    def __init__(self, path: Path, vocabulary: Sequence[str] = ()) -> None:
+        """Raises LanguageModelError without the package, and for a file that it cannot read."""
         try:
             import kenlm
         except ImportError as error:
@@ -173,10 +176,12 @@ class KenLM:
             self.model = kenlm.Model(str(path))
         except OSError as error:
             raise LanguageModelError(f"cannot read the language model {path}: {error}") from error
-        begin = kenlm.State()
+        begin, nothing = kenlm.State(), kenlm.State()
         self.model.BeginSentenceWrite(begin)
-        self.new = kenlm.State
-        self.states, self.numbers, self.start = [begin], {begin: 0}, 0
+        self.model.NullContextWrite(nothing)
+        self.vocabulary = vocabulary
+        self.new, self.start, self.empty = kenlm.State, 0, 1
+        self.states, self.numbers = [begin, nothing], {begin: 0, nothing: 1}
 
     def step(self, states: Integers, words: Sequence[str]) -> tuple[Floats, Integers]:
         """log10 p(word | state) and the state after it, each [n], for n states with a word each."""

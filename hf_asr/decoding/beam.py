@@ -8,8 +8,9 @@ unit once more a new letter. Beginnings are compared by
 
     log p(text | audio) + alpha * log p(words of text) + beta * number of words + bonus * letters of hotwords
 
-with natural logarithms; a word counts when the unit that divides words comes after it, or the end. Runs of
-that unit read as one space, and none is read at the ends.
+with natural logarithms, where the word that is being written counts as the best that it may become (see
+hf_asr.decoding.lexicon) until the unit that divides words comes after it, or the end. Runs of that unit read as one
+space, and none is read at the ends.
 """
 
 from collections.abc import Sequence
@@ -19,17 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hf_asr.decoding.alphabet import Alphabet
-from hf_asr.decoding.hotwords import Hotwords, hotwords
+from hf_asr.decoding.lexicon import BEGINNING, Lexicon, lexicon
 from hf_asr.decoding.ngram import END, Floats, Integers, LanguageModel
 
 LN10 = float(np.log(10))
 PREFIXES = 200_000  # remembered at once, some 50 MB; beyond it those that nothing followed grows from are forgotten
 
 # A beginning that is followed. node, parent: in the tree of beginnings. blank, unit: logs of the two sums. state: of
-# the language model after the complete words, fused: what they add. hot: state in the word that is being written, word:
-# what completing it adds (nan: the model was not asked yet), after: the model's state then.
+# the language model after the complete words, fused: what they add. place: in the lexicon, of the word that is being
+# written, word: what completing it adds (nan: the model was not asked yet), after: the model's state then.
 BEAM = np.dtype(
-    [(name, np.int64) for name in ("node", "parent", "last", "state", "after", "hot")]
+    [(name, np.int64) for name in ("node", "parent", "last", "state", "after", "place")]
     + [(name, np.float64) for name in ("blank", "unit", "fused", "word")]
 )
 Beams = NDArray[np.void]
@@ -42,7 +43,8 @@ class Fusion:
     lm: LanguageModel | None = None
     alpha: float = 0.0
     beta: float = 0.0
-    hotwords: Hotwords | None = None
+    words: Lexicon | None = None  # of the model's vocabulary and hotwords; without it neither is looked ahead to
+    bonus: float = 0.0  # for a letter of a hotword
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def search(
     probable than this in a frame. With a wide beam and least = 0 every path is followed.
     """
     fusion = fusion or Fusion()
-    walk = _Walk(alphabet, fusion, fusion.hotwords or hotwords((), alphabet, 0.0), beam, _Tree(alphabet))
+    walk = _Walk.through(alphabet, fusion, beam)
     writing = np.array([unit for unit, letters in enumerate(alphabet.written) if letters is not None])
     floor = np.log(least) if least > 0 else -np.inf
     beams = walk.root()
@@ -129,9 +131,18 @@ class _Walk:
 
     alphabet: Alphabet
     fusion: Fusion
-    hot: Hotwords
     width: int
     tree: _Tree
+    words: Lexicon
+    hope: Floats  # by place in the lexicon: what a word that is being written may add at best
+    kept: Floats  # by place in the lexicon: what it adds as a hotword when it ends there
+
+    @classmethod
+    def through(cls, alphabet: Alphabet, fusion: Fusion, width: int) -> "_Walk":
+        words = fusion.words or lexicon(alphabet, None)
+        counted = np.arange(len(words.log10)) != BEGINNING
+        hope = fusion.alpha * LN10 * words.log10 + fusion.beta * counted + fusion.bonus * words.hot
+        return cls(alphabet, fusion, width, _Tree(alphabet), words, hope, fusion.bonus * words.whole)
 
     def root(self) -> Beams:
         """Before the first frame: nothing is written, as after a blank; to the words, as after a space."""
@@ -168,7 +179,7 @@ class _Walk:
         new = np.flatnonzero(np.isnan(beams["word"]))
         if not len(new):
             return
-        beams["word"][new] = self.fusion.beta + self.hot.kept[beams["hot"][new]]
+        beams["word"][new] = self.fusion.beta + self.kept[beams["place"][new]]
         if self.fusion.lm is not None:
             words = [self.tree.words[node] for node in beams["node"][new].tolist()]
             log10, after = self.fusion.lm.step(beams["state"][new], words)
@@ -177,9 +188,10 @@ class _Walk:
 
     def _best(self, beams: Beams, likely: Integers, longer: Floats, dividing: NDArray[np.bool_]) -> Beams:
         """The most promising of the beginnings as they are and of those longer by a likely unit."""
-        hot = self.hot.after[beams["hot"]][:, likely]
-        added = np.where(dividing, beams["word"][:, None], self.hot.so_far[hot])
-        same = np.logaddexp(beams["blank"], beams["unit"]) + beams["fused"] + self.hot.so_far[beams["hot"]]
+        place = self.words.after(beams["place"][:, None], likely, len(self.alphabet.written))
+        place[:, dividing] = BEGINNING
+        added = np.where(dividing, beams["word"][:, None], self.hope[place])
+        same = np.logaddexp(beams["blank"], beams["unit"]) + beams["fused"] + self.hope[beams["place"]]
         scores = np.concatenate([same, (longer + beams["fused"][:, None] + added).ravel()])
         chosen = np.flatnonzero(scores > -np.inf)
         if len(chosen) > self.width:
@@ -191,7 +203,7 @@ class _Walk:
         new, unit, ended = beams[row], likely[column], dividing[column]
         new["blank"], new["unit"], new["last"], new["parent"] = -np.inf, longer[row, column], unit, new["node"]
         new["node"] = [self.tree.child(*pair) for pair in zip(new["parent"].tolist(), unit.tolist(), strict=True)]
-        new["hot"] = hot[row, column]
+        new["place"] = place[row, column]
         new["fused"] += np.where(ended, new["word"], 0.0)
         new["state"] = np.where(ended, new["after"], new["state"])
         new["word"] = np.where(ended, 0.0, np.nan)

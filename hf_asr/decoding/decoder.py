@@ -26,8 +26,8 @@ from hf_asr.decoding.align import word_spans
 from hf_asr.decoding.alphabet import Alphabet, alphabet_of
 from hf_asr.decoding.beam import Found, Fusion, search
 from hf_asr.decoding.ctc import best_path, log_posteriors, read_path
-from hf_asr.decoding.hotwords import hotwords
 from hf_asr.decoding.hypothesis import Hypothesis, Word
+from hf_asr.decoding.lexicon import lexicon
 from hf_asr.decoding.ngram import SPECIAL, LanguageModel, LanguageModelError, NGram
 from hf_asr.models.recogniser import CheckpointError, Recogniser
 from hf_asr.recipe.fields import Number, Section, Share, Whole, line
@@ -81,8 +81,8 @@ def ctc_way(recogniser: Recogniser, decoder: Decoder | None) -> tuple[Hear, Writ
 def finder(recogniser: Recogniser, decoder: Decoder) -> Callable[[np.ndarray, int], list[Found]]:
     """From log probabilities [frames, units] and a number to so many texts, the first the best."""
     alphabet, weights = alphabet_for(recogniser), decoder.weights
-    preferred = hotwords(weights.hotwords, alphabet, weights.hotword_bonus)
-    fusion = Fusion(decoder.lm, weights.alpha, weights.beta, preferred)
+    words = lexicon(alphabet, decoder.lm, weights.hotwords)
+    fusion = Fusion(decoder.lm, weights.alpha, weights.beta, words, weights.hotword_bonus)
     return lambda frames, best: search(frames, alphabet, fusion, weights.beam, weights.least, best)
 
 
@@ -128,4 +128,6 @@ def load(folder: Path) -> Decoder:
     found = sorted(path for path in (folder / FOLDER).glob("[!.]*") if path.name not in BESIDE)
     if len(found) != 1:
         raise LanguageModelError(f"{folder / FOLDER} must hold one language model, and holds {len(found)}")
-    return Decoder(arpa.load(found[0]), weights)
+    words = folder / FOLDER / BESIDE[1]
+    known = words.read_text(encoding="utf-8").split("\n")[:-1] if words.is_file() else ()
+    return Decoder(arpa.load(found[0], known), weights)

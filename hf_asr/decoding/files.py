@@ -7,6 +7,7 @@ from typing import Literal
 
 from hf_asr import recipe
 from hf_asr.data.audio import RATE, AudioError, decode
+from hf_asr.decoding.decoder import load
 from hf_asr.decoding.hypothesis import Hypothesis, Word
 from hf_asr.decoding.transcribe import transcribe_recording
 from hf_asr.models.checkpoints import from_folder, saved_beams
@@ -22,10 +23,15 @@ def transcribe_files(
     form: Literal["text", "json", "srt", "vtt"],
     language: str | None,
     beams: int | None,
+    lm: Path | None = None,
 ) -> Iterator[tuple[Path, str | None]]:
-    """(file, what to print), None for a file that cannot be read: it is told, and the others go on."""
+    """(file, what to print), None for a file that cannot be read: it is told, and the others go on.
+
+    `lm`: a model folder with a language model, for CTC.
+    """
     import torch
 
+    decoder = None if lm is None else load(lm)
     recogniser = from_folder(model, recipe.Whisper(), language)
     recogniser.model.to("cuda" if torch.cuda.is_available() else "cpu")
     width = beams or saved_beams(recogniser)
@@ -36,7 +42,7 @@ def transcribe_files(
             say(f"[red]error[/] {error}")
             yield file, None
             continue
-        found = transcribe_recording(recogniser, samples, width, times=form != "text")
+        found = transcribe_recording(recogniser, samples, width, times=form != "text", decoder=decoder)
         yield file, written(file, found, len(samples) / RATE, form)
 
 

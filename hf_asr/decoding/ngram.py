@@ -5,7 +5,7 @@ forgets the first word of the history and multiplies with that history's back-of
 in hf_asr.decoding.kneser_ney, files in hf_asr.decoding.arpa.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,16 @@ class LanguageModel(Protocol):
     @property
     def start(self) -> int:
         """The state at the beginning of a sentence."""
+        ...
+
+    @property
+    def empty(self) -> int:
+        """The state without any word before."""
+        ...
+
+    @property
+    def vocabulary(self) -> Collection[str]:
+        """The words it is known to know."""
         ...
 
     def step(self, states: Integers, words: Sequence[str]) -> tuple[Floats, Integers]:
@@ -108,6 +118,7 @@ class NGram:
     words: Mapping[str, int]
     trie: Trie
     first: tuple[int, ...]  # node of the first n-gram of each length, and the number of nodes
+    empty: int = 0
 
     @property
     def order(self) -> int:
@@ -121,6 +132,10 @@ class NGram:
     @property
     def start(self) -> int:
         return int(np.searchsorted(self.trie.keys, self.words[BEGIN])) if BEGIN in self.words else 0
+
+    @property
+    def vocabulary(self) -> list[str]:
+        return [word for word in self.words if word not in SPECIAL]
 
     def step(self, states: Integers, words: Sequence[str]) -> tuple[Floats, Integers]:
         """log10 p(word | state) and the state after it, each [n], for n states with a word each."""

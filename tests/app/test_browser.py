@@ -169,6 +169,10 @@ def test_an_uploaded_clip_is_read_as_transcribe_reads_it(visit: Visit, server: S
 def test_a_phone_shows_it_all(visit: Visit) -> None:
     visit.page.set_input_files("#clip input[type=file]", SHORT)
     visit.wait(card("baseline"))
+    edges = (
+        "[...document.querySelectorAll('.asr-card, .asr-word, .asr-head *')].map(e => e.getBoundingClientRect().right)"
+    )
+    assert max(visit.page.evaluate(edges)) <= 390
     for tab in ("A clip", "Live", "Many files"):
         visit.page.click(f'button[role=tab]:has-text("{tab}")')
         visit.page.wait_for_timeout(500)

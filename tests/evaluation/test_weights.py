@@ -78,9 +78,9 @@ def test_the_best_is_by_wer_then_cer_then_nearest_to_a() -> None:
 
 @pytest.mark.slow
 def test_a_whisper_is_heard_as_pipeline_hears_it(whisper_checkpoint: Path, tmp_path: Path) -> None:
-    source = "embedded:prompts-en"
+    source = "path: 'embedded:prompts-en'"
     (tmp_path / "r.yaml").write_text(
-        f"language: en\ndata: {{sources: [{{path: '{source}', hours: 0.03}}], max_seconds: 4}}\n"
+        f"language: en\ndata: {{sources: [{{{source}, hours: 0.03}}, {{{source}, hours: 0.005, use: validation}}]}}\n"
         f"model: {{checkpoint: {whisper_checkpoint}}}\ntraining: {{epochs: 1}}\n"
     )
     model = str(whisper_checkpoint)
