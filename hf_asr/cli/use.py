@@ -38,8 +38,12 @@ def transcribe(
 @app.command(epilog="Example: hf-asr demo runs/quickstart")
 def demo(
     target: Annotated[str, typer.Argument(metavar="RUN|MODEL", help="a finished run, a saved folder or a Hub id")],
-    zero_shot: Annotated[str | None, typer.Option(help="beside it; default the run's checkpoint; `none` leaves it out")] = None,
-    baseline: Annotated[str | None, typer.Option(help="beside it; default the run's baseline; `none` leaves it out")] = None,
+    zero_shot: Annotated[
+        str | None, typer.Option(help="beside it; default the run's checkpoint; `none` leaves it out")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="beside it; default the run's baseline; `none` leaves it out")
+    ] = None,
     host: Annotated[str, typer.Option(help="0.0.0.0 lets other machines in")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="where the page is served")] = 7860,
     share: Annotated[bool, typer.Option("--share", help="a public link through Gradio's servers")] = False,

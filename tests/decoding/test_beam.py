@@ -175,7 +175,7 @@ def test_looking_ahead_finds_more_with_the_same_beam() -> None:
             for words in (lexicon(LETTERS, MODEL), None)
         )
         gained.append(with_it - without)
-    assert np.mean(gained) > 0.2 and sum(gain < -1e-9 for gain in gained) <= 6
+    assert np.mean(gained) > 1
 
 
 @pytest.mark.parametrize("frames", [np.zeros((0, 4)), np.full((3, 4), np.nan), np.full((3, 4), -np.inf)])

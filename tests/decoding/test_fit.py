@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from transformers import Wav2Vec2CTCTokenizer
 
 from hf_asr import recipe
+from hf_asr.decoding import arpa
 from hf_asr.decoding.alphabet import Alphabet, alphabet_of
 from hf_asr.decoding.ctc import log_posteriors
 from hf_asr.decoding.decoder import Decoder, Weights, finder, load, save
@@ -138,6 +140,19 @@ def test_pyctcdecode_reads_it(heard: Recogniser, decoder: Decoder, tmp_path: Pat
         (frames,) = log_posteriors(heard, [spelling.say(heard, text, seed)])
         (ours,) = finder(heard, decoder)(frames.numpy(), 1)
         assert theirs.decode(frames.numpy(), beam_width=decoder.weights.beam) == ours.text
+
+
+def test_a_binary_of_the_same_model_decodes_the_same(heard: Recogniser, tmp_path: Path) -> None:
+    pytest.importorskip("kenlm")
+    model = arpa.read(LMPLZ / "toy.arpa")
+    save(Decoder(model, Weights(alpha=1.2, beta=0.5, hotwords=("boat",), hotword_bonus=0.5)), heard, tmp_path)
+    with_arpa, said = load(tmp_path), TEXTS[:12]
+    (tmp_path / "language_model" / "lm.arpa").unlink()
+    shutil.copy(LMPLZ / "toy.binary", tmp_path / "language_model")
+    with_binary = load(tmp_path)
+    assert isinstance(with_binary.lm, arpa.KenLM) and isinstance(with_arpa.lm, NGram)
+    assert texts_of(heard, said, with_binary) == texts_of(heard, said, with_arpa)
+    assert sorted(with_binary.lm.vocabulary) == sorted(with_arpa.lm.vocabulary)
 
 
 def spoil(folder: Path, name: str, content: str | None) -> None:
