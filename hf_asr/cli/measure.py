@@ -77,6 +77,8 @@ def average(
     """Weights between two checkpoints, against forgetting; how much of each is chosen on validation, never on test."""
     if weight == "auto" and (recipe is None) == (data is None):
         raise UserError("--weight auto chooses on clips: give --recipe (its validation side) or --data")
+    if weight != "auto" and (recipe or data):
+        raise UserError("--recipe and --data go with --weight auto")
     quiet()
     from hf_asr.evaluation.weights import best, try_on_data, try_on_recipe
     from hf_asr.models.average import average as mix

@@ -42,7 +42,7 @@ class Weights(Section):
     alpha: Number
     beta: Number
     beam: Whole = line(50, "how many beginnings of a text are followed", ge=1)
-    least: Share = line(0.001, "units less probable in a frame begin no letter; docs/results.md")
+    least: Share = line(0.001, "units less probable in a frame begin no letter; measured in docs/decoding.md")
     hotwords: tuple[str, ...] = ()
     hotword_bonus: Number = 0.0
 

@@ -85,8 +85,10 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         scratch_model(recipe.baseline, recipe.model)  # what is wrong with it is told now, not after training
     if recipe.training.compile and recogniser.family == "whisper" and recipe.whisper.own_length:
         raise CheckpointError("training.compile: every window would be compiled anew; set whisper.own_length: false")
-    guards = load_guards(recipe.guards, recipe.metric, recipe.language, clips.train)
-    return Ready(clips, recogniser, written, guards)
+    with PartialState().main_process_first():
+        guards = load_guards(recipe.guards, recipe.metric, recipe.language, clips.train)
+    told = tuple(warning for guard in guards for warning in guard.warnings)
+    return Ready(replace(clips, warnings=(*clips.warnings, *told)), recogniser, written, guards)
 
 
 def finetune(recipe: Recipe) -> dict[str, Any]:
