@@ -8,25 +8,7 @@ from hf_asr import recipe
 from hf_asr.models.checkpoints import location
 from hf_asr.models.recogniser import CheckpointError
 
-# Wav2Vec2-BERT in small: it hears a mel spectrogram, from which random weights learn in minutes (docs/log.md)
-SMALL = {
-    "model_type": "wav2vec2-bert",
-    "hidden_size": 192,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 4,
-    "intermediate_size": 384,
-    "conv_depthwise_kernel_size": 15,
-    "position_embeddings_type": None,
-    "add_adapter": False,
-    "layerdrop": 0.0,
-    "apply_spec_augment": False,
-    "hidden_dropout": 0.05,
-    "feat_proj_dropout": 0.0,
-    "attention_dropout": 0.0,
-    "activation_dropout": 0.0,
-    "conformer_conv_dropout": 0.0,
-    "final_dropout": 0.0,
-}
+SMALL = {"model_type": "deepspeech2", "size": "small"}
 OF_THE_RUN = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "architectures", "dtype", "_name_or_path")
 
 

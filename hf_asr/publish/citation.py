@@ -14,6 +14,12 @@ PAPERS = {
         "Baevski, Alexei and Zhou, Henry and Mohamed, Abdelrahman and Auli, Michael",
         "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations",
     ),
+    "deepspeech2": (
+        "1512.02595",
+        2015,
+        "Amodei, Dario and others",
+        "Deep Speech 2: End-to-End Speech Recognition in English and Mandarin",
+    ),
     "wav2vec2-bert": (
         "2312.05187",
         2023,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hf_asr.recipe import Guard, Model, Replay, Source, Text
+from hf_asr.recipe import Guard, Model, Replay, Source, Text, Units
 from hf_asr.recipe.augment import Augment
 from hf_asr.recipe.errors import nearest
 from hf_asr.recipe.scalars import Problem
@@ -15,9 +15,10 @@ TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 # data.sources.AUDIO_FILES, which is in a heavier room (a test compares them)
 RECORDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".webm", ".aac", ".wma", ".aiff", ".aif", ".au")
 
-# what transformers makes a CTC model of; transformers itself takes seconds to ask (a test does)
+# what transformers makes a CTC model of, and our own; transformers itself takes seconds to ask (a test does)
 MODEL_TYPES = (
     "data2vec-audio",
+    "deepspeech2",
     "granite_speech5_ctc",
     "hubert",
     "sew",
@@ -82,6 +83,26 @@ def sounds(augments: Mapping[str, Augment | None]) -> list[Problem]:
         for key, section in (("noise", augment.noise), ("reverb", augment.reverb)) if augment else ():
             if section and section.folder is not None:
                 found += ((f"{place}.{key}.folder", told) for told in _folder_of_recordings(section.folder))
+    return found
+
+
+def pronounceable(sections: Mapping[str, Units | None], language: object) -> list[Problem]:
+    """Sections `units` by their place: a lexicon file, or what espeak-ng needs."""
+    found: list[Problem] = []
+    for place, units in sections.items():
+        if units is None or units.kind != "phoneme":
+            continue
+        if units.lexicon is not None:
+            file = Path(units.lexicon).expanduser()
+            if not file.is_file():
+                told = f"no such file: {units.lexicon!r}, from {Path.cwd()}{_neighbour(file)}"
+                found.append((f"{place}.lexicon", told))
+            continue
+        if language is None:
+            found.append(("language", f"missing: `{place}.kind: phoneme` without a lexicon file must know it"))
+        if importlib.util.find_spec("phonemizer") is None:
+            told = '`phoneme` needs phonemizer: pip install "hf-asr[phonemes]"; or set `lexicon` to a file'
+            found.append((f"{place}.kind", told))
     return found
 
 
