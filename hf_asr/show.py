@@ -28,7 +28,8 @@ def results_table(results: dict[str, Any], folder: Path) -> None:
     for paired in results["comparisons"]:
         out.print(verdict(paired))
     same = results["parity"]
-    out.print(f"plain pipeline() on the saved folder: same text on {same['equal']} of {same['clips']} clips")
+    what = same.get("what", "text")
+    out.print(f"plain pipeline() on the saved folder: same {what} on {same['equal']} of {same['clips']} clips")
     _samples(folder)
     trained = results["training"]
     out.print(
@@ -68,7 +69,7 @@ def comparison_table(found: Comparison) -> None:
     for paired in found.comparisons:
         out.print(verdict(paired))
     for name, equal in found.parity.items():
-        out.print(f"{name}: plain pipeline() gave the same text on {equal} clips")
+        out.print(f"{name}: plain pipeline() gave the same {equal} clips")
 
 
 def weights_table(tried: Sequence[Tried]) -> None:
@@ -82,7 +83,8 @@ def weights_table(tried: Sequence[Tried]) -> None:
 def evaluation_table(found: Standalone, output: Path | None) -> None:
     for context, one in found.found.items():
         score = one.score
-        out.print(f"{context}: {in_words(score)}; {score.utterances} clips, {score.words} words,", end=" ")
+        name = "with the language model" if found.with_lm else context
+        out.print(f"{name}: {in_words(score)}; {score.utterances} clips, {score.words} words,", end=" ")
         out.print(
             f"{score.substitutions} substitutions, {score.deletions} deletions, {score.insertions} insertions;", end=" "
         )
@@ -125,6 +127,8 @@ def check_report(found: Preflight) -> bool:
     out.print(f"labels a clip: {lengths}")
     head = "a new head" if found.new_head and found.family == "ctc" else "its own head"
     out.print(f"model: {found.about}; {found.parameters:,} parameters, {head}, {found.units} units")
+    if found.phonemes is not None:
+        out.print(f"units: {found.phonemes}")
     out.print(f"training: {steps_in_words(found.budget)}")
     out.print(f"disk: about {report.disk_bytes / 2**30:.1f} GiB of checkpoints while training")
     out.print(f"memory: {found.memory_bytes / 2**30:.1f} GiB for weights, gradients and optimiser; activations on top")

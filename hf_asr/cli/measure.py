@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hf_asr.cli.shared import Overrides, app, quiet
+from hf_asr.cli.shared import LanguageModelFolder, Overrides, app, quiet
 from hf_asr.errors import UserError
 
 
@@ -17,15 +17,21 @@ def evaluate(
     override: Overrides = None,
     language: Annotated[str | None, typer.Option(help="code of the spoken language (with --data)")] = None,
     output: Annotated[Path | None, typer.Option(help="write every clip's hypothesis to this .jsonl file")] = None,
+    lm: LanguageModelFolder = None,
 ) -> None:
     """WER and CER with intervals, by the decode path of training and of pipeline()."""
     if (recipe is None) == (data is None):
         raise UserError("give either --recipe (its test side is used) or --data (all of its clips are used)")
     quiet()
+    from hf_asr.decoding.decoder import asked
     from hf_asr.evaluation.standalone import evaluate_data, evaluate_recipe
     from hf_asr.show import evaluation_table
 
-    found = evaluate_recipe(model, recipe, override or ()) if recipe else evaluate_data(model, str(data), language)
+    decoder = asked(lm, model)
+    if recipe:
+        found = evaluate_recipe(model, recipe, override or (), decoder)
+    else:
+        found = evaluate_data(model, str(data), language, decoder)
     evaluation_table(found, output)
 
 

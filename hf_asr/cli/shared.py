@@ -1,5 +1,6 @@
 """What the commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,10 @@ recipes = typer.Typer(help="Look at recipes, or write one for a folder of yours.
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="a YAML file, or the name of a shipped recipe")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override, e.g. training.max_steps=200")
+]
+
+LanguageModelFolder = Annotated[
+    Path | None, typer.Option("--lm", metavar="FOLDER", help="a model folder with a language model, for CTC")
 ]
 
 

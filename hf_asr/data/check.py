@@ -58,6 +58,7 @@ def fits(
     frames_of: Callable[[int], int] | None,
     label_limit: int | None,
     unknown: Callable[[str], set[str]],
+    unknown_are: str = "characters outside the vocabulary",
 ) -> Clips:
     """The clips without those that cannot be trained on; they are in left_out then.
 
@@ -68,7 +69,7 @@ def fits(
     found: dict[str, dict[int, tuple[str, str]]] = {}
     for side, table in _sides(clips).items():
         problems = [
-            _misfit(text, seconds, encode, frames_of, label_limit, unknown)
+            _misfit(text, seconds, encode, frames_of, label_limit, unknown, unknown_are)
             for text, seconds in zip(table["text"][:], table["seconds"][:], strict=True)
         ]
         found[side] = {number: problem for number, problem in enumerate(problems) if problem}
@@ -101,10 +102,11 @@ def _misfit(
     frames_of: Callable[[int], int] | None,
     label_limit: int | None,
     unknown: Callable[[str], set[str]],
+    unknown_are: str,
 ) -> tuple[str, str] | None:
     """Why one clip cannot be trained on: (reason, detail), or None."""
     if strange := unknown(text):
-        return "characters outside the vocabulary", " ".join(sorted(strange))
+        return unknown_are, " ".join(sorted(strange))
     labels = encode(text)
     if label_limit is not None and len(labels) > label_limit:
         return f"over {label_limit} tokens", f"{len(labels)} tokens"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -25,12 +26,14 @@ from hf_asr.decoding import arpa
 from hf_asr.decoding.align import word_spans
 from hf_asr.decoding.alphabet import Alphabet, alphabet_of
 from hf_asr.decoding.beam import Found, Fusion, search
-from hf_asr.decoding.ctc import best_path, log_posteriors, read_path
+from hf_asr.decoding.ctc import best_path, groups, log_posteriors, read_path
 from hf_asr.decoding.hypothesis import Hypothesis, Word
 from hf_asr.decoding.lexicon import lexicon
-from hf_asr.decoding.ngram import SPECIAL, LanguageModel, LanguageModelError, NGram
+from hf_asr.decoding.ngram import SPECIAL, LanguageModel, LanguageModelError, NGram, Penalised, known_words
 from hf_asr.models.recogniser import CheckpointError, Recogniser
 from hf_asr.recipe.fields import Number, Section, Share, Whole, line
+from hf_asr.screen import say
+from hf_asr.text.pronunciation import Pronunciations
 
 SETTINGS, FOLDER, ARPA = "decoder.json", "language_model", "lm.arpa"
 BESIDE = ("attrs.json", "unigrams.txt")  # what else lies in FOLDER
@@ -41,6 +44,7 @@ class Weights(Section):
 
     alpha: Number
     beta: Number
+    unknown: Number = line(0.0, "added to log10 p of a word that is new to the language model", le=0)
     beam: Whole = line(50, "how many beginnings of a text are followed", ge=1)
     least: Share = line(0.001, "units less probable in a frame begin no letter; measured in docs/decoding.md")
     hotwords: tuple[str, ...] = ()
@@ -72,7 +76,8 @@ def ctc_way(recogniser: Recogniser, decoder: Decoder | None) -> tuple[Hear, Writ
         if not found or not found[0].text or seconds_per_frame is None:
             return Hypothesis(found[0].text if found else "")
         spans = word_spans(frames.numpy(), found[0].units, alphabet)
-        words = (Word(one.text, one.start * seconds_per_frame, one.end * seconds_per_frame) for one in spans)
+        pairs = zip(found[0].text.split(" "), spans, strict=True)
+        words = (Word(word, one.start * seconds_per_frame, one.end * seconds_per_frame) for word, one in pairs)
         return Hypothesis(found[0].text, tuple(words))
 
     return log_posteriors, write
@@ -81,9 +86,32 @@ def ctc_way(recogniser: Recogniser, decoder: Decoder | None) -> tuple[Hear, Writ
 def finder(recogniser: Recogniser, decoder: Decoder) -> Callable[[np.ndarray, int], list[Found]]:
     """From log probabilities [frames, units] and a number to so many texts, the first the best."""
     alphabet, weights = alphabet_for(recogniser), decoder.weights
-    words = lexicon(alphabet, decoder.lm, weights.hotwords)
-    fusion = Fusion(decoder.lm, weights.alpha, weights.beta, words, weights.hotword_bonus)
-    return lambda frames, best: search(frames, alphabet, fusion, weights.beam, weights.least, best)
+    fusion = fused(alphabet, decoder, recogniser.lexicon)
+
+    def find(frames: np.ndarray, best: int) -> list[Found]:
+        found = search(frames, alphabet, fusion, weights.beam, weights.least, best)
+        # of pronunciations none may be complete at the end
+        return found or [_greedy(recogniser, alphabet, frames)]
+
+    return find
+
+
+def fused(alphabet: Alphabet, decoder: Decoder, said: Pronunciations | None = None) -> Fusion:
+    """What a decoder adds to the sums over paths; `said`: where units are phonemes, the words they are read as."""
+    weights = decoder.weights
+    known = known_words(decoder.lm, weights.hotwords)
+    lm = Penalised(decoder.lm, weights.unknown, known) if known and weights.unknown else decoder.lm
+    words = lexicon(alphabet, lm, weights.hotwords, said)
+    return Fusion(lm, weights.alpha, weights.beta, words, weights.hotword_bonus)
+
+
+def _greedy(recogniser: Recogniser, alphabet: Alphabet, frames: np.ndarray) -> Found:
+    """The best path, where the search has nothing."""
+    path = torch.from_numpy(frames).argmax(-1)
+    units: list[int] = []
+    for group in groups(recogniser, path):
+        units += ([alphabet.delimiter] if units and alphabet.delimiter is not None else []) + [one[0] for one in group]
+    return Found(read_path(recogniser, path).text, float(frames.max(-1).sum()), 0.0, tuple(units))
 
 
 def alphabet_for(recogniser: Recogniser) -> Alphabet:
@@ -100,12 +128,20 @@ def save(decoder: Decoder, recogniser: Recogniser, folder: Path) -> None:
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     (folder / FOLDER).mkdir(parents=True)
     arpa.write(decoder.lm, folder / FOLDER / ARPA)
+    if recogniser.lexicon is None:
+        _beside(decoder, recogniser, folder)
+    run.write_json(folder / SETTINGS, decoder.weights.model_dump())
+
+
+def _beside(decoder: Decoder, recogniser: Recogniser, folder: Path) -> None:
+    """What pyctcdecode asks for; it knows no pronunciations."""
+    assert isinstance(decoder.lm, NGram)
     words = sorted(set(decoder.lm.words) - set(SPECIAL))
-    weights = {"alpha": decoder.weights.alpha, "beta": decoder.weights.beta}
-    run.write_json(folder / FOLDER / BESIDE[0], {**weights, "unk_score_offset": 0.0, "score_boundary": True})
+    weights = decoder.weights
+    theirs = {"alpha": weights.alpha, "beta": weights.beta, "unk_score_offset": weights.unknown, "score_boundary": True}
+    run.write_json(folder / FOLDER / BESIDE[0], theirs)
     run.write(folder / FOLDER / BESIDE[1], "".join(f"{word}\n" for word in words))
     run.write(folder / "alphabet.json", json.dumps({"labels": _labels(recogniser), "is_bpe": False}))
-    run.write_json(folder / SETTINGS, decoder.weights.model_dump())
 
 
 def _labels(recogniser: Recogniser) -> list[str]:
@@ -131,3 +167,13 @@ def load(folder: Path) -> Decoder:
     words = folder / FOLDER / BESIDE[1]
     known = words.read_text(encoding="utf-8").split("\n")[:-1] if words.is_file() else ()
     return Decoder(arpa.load(found[0], known), weights)
+
+
+def asked(lm: Path | None, model: str) -> Decoder | None:
+    """The decoder in the folder `lm` that a command was given. Raises LanguageModelError.
+
+    Without one it is None: text is read greedily, as pipeline() reads it, one beside the model is told of.
+    """
+    if lm is None and (Path(model) / SETTINGS).is_file():
+        say(f"[yellow]hint[/] a language model lies in {model} and is not used, as by pipeline(): add --lm {model}")
+    return None if lm is None else load(lm)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from hf_asr import recipe
 from hf_asr.data.audio import RATE, AudioError, decode
-from hf_asr.decoding.decoder import load
+from hf_asr.decoding.decoder import asked
 from hf_asr.decoding.hypothesis import Hypothesis, Word
 from hf_asr.decoding.transcribe import transcribe_recording
 from hf_asr.models.checkpoints import from_folder, saved_beams
@@ -31,7 +31,7 @@ def transcribe_files(
     """
     import torch
 
-    decoder = None if lm is None else load(lm)
+    decoder = asked(lm, model)
     recogniser = from_folder(model, recipe.Whisper(), language)
     recogniser.model.to("cuda" if torch.cuda.is_available() else "cpu")
     width = beams or saved_beams(recogniser)

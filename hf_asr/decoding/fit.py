@@ -39,19 +39,32 @@ def fit_decoder(
     assert settings is not None
     alphabet, spoken = alphabet_for(recogniser), list(validation["text"])
     files = HeldOut([*spoken, *test_transcripts])
-    brought = (normalise(line, text, language) for path in settings.texts for line in lines(Path(path).expanduser()))
-    learned = estimate(filter(None, chain(transcripts, files.without(brought))), settings.order)
+    learned = estimate(filter(None, chain(transcripts, brought(settings, files, text, language))), settings.order)
     _tell(learned, files.found, spoken)
     weights = Weights(
         alpha=START[0] if settings.alpha == "auto" else settings.alpha,
         beta=START[1] if settings.beta == "auto" else settings.beta,
         beam=settings.beam,
-        hotwords=tuple(_spelled([normalise(word, text, language) for word in settings.hotwords], alphabet)),
+        hotwords=tuple(_writable(recogniser, alphabet, hotwords(settings, text, language))),
         hotword_bonus=settings.hotword_bonus,
+        # a phoneme that is hardly heard may be all that keeps the right word possible
+        **({} if recogniser.lexicon is None else {"least": 0.0}),
     )
     clips = hear(recogniser, validation, metric, language, decoding.batch_seconds)
     free = (settings.alpha == "auto", settings.beta == "auto")
     return tuned(recogniser, Decoder(learned.model, weights), clips, free, metric, language)
+
+
+def brought(
+    settings: recipe.LanguageModel, held_out: "HeldOut", text: recipe.Text, language: str | None
+) -> Iterator[str]:
+    """The lines of decoding.lm.texts, normalised, less those that hold a transcript. Raises LanguageModelError."""
+    given = (line for path in settings.texts for line in lines(Path(path).expanduser()))
+    return held_out.without(normalise(line, text, language) for line in given)
+
+
+def hotwords(settings: recipe.LanguageModel, text: recipe.Text, language: str | None) -> list[str]:
+    return [normalise(word, text, language) for word in settings.hotwords]
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -93,11 +106,16 @@ class HeldOut:
         )
 
 
-def _spelled(words: Sequence[str], alphabet: Alphabet) -> Iterator[str]:
+def _writable(recogniser: Recogniser, alphabet: Alphabet, words: Sequence[str]) -> Iterator[str]:
     """Hotwords that the units can write; the others are told."""
     letters = set("".join(filter(None, alphabet.written)))
     for word in filter(None, words):
-        if strange := set(word) - letters:
+        if recogniser.lexicon is not None:
+            if outside := recogniser.lexicon.outside(word):
+                say(f"  [yellow]warning[/] hotword {word!r}: no pronunciation of {' '.join(sorted(outside))}")
+            else:
+                yield word
+        elif strange := set(word) - letters:
             say(f"  [yellow]warning[/] hotword {word!r}: no unit writes {' '.join(sorted(strange))}")
         else:
             yield word

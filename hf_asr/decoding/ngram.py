@@ -147,6 +147,38 @@ class NGram:
         return spent + self.trie.log10[found], after
 
 
+@dataclass(frozen=True)
+class Penalised:
+    """A model of which unknown words are less probable by `unknown`, log10: most of them are known ones misheard."""
+
+    lm: LanguageModel
+    unknown: float
+    known: Collection[str]
+
+    @property
+    def start(self) -> int:
+        return self.lm.start
+
+    @property
+    def empty(self) -> int:
+        return self.lm.empty
+
+    @property
+    def vocabulary(self) -> Collection[str]:
+        return self.lm.vocabulary
+
+    def step(self, states: Integers, words: Sequence[str]) -> tuple[Floats, Integers]:
+        """log10 p(word | state), the penalty with it, and the state after it, each [n]."""
+        log10, after = self.lm.step(states, words)
+        return log10 + self.unknown * np.array([word not in self.known for word in words]), after
+
+
+def known_words(lm: LanguageModel, hotwords: Iterable[str]) -> Collection[str]:
+    """All that are not new: the model's and those of hotwords, which are phrases; none, where a model tells none."""
+    hot = {word for phrase in hotwords for word in phrase.split()}
+    return {*lm.vocabulary, *hot, BEGIN, END} if lm.vocabulary else set()
+
+
 def log10_probability(model: LanguageModel, sentences: Sequence[str]) -> Floats:
     """log10 of the probability of each sentence [sentences], its end included."""
     texts = [[*sentence.split(), END] for sentence in sentences]

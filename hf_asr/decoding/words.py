@@ -110,7 +110,8 @@ def _align(recogniser: Recogniser, samples: np.ndarray, text: str, offset: float
     coded = tokenizer(" " + text, add_special_tokens=False, return_offsets_mapping=True)
     limit = label_limit(recogniser)
     tokens, edges = coded["input_ids"][:limit], coded["offset_mapping"][:limit]
-    weights, posteriors = _look_back(recogniser, samples, tokens)
+    weights, chances = look_back(recogniser, samples, tokens)
+    posteriors = chances[range(len(tokens)), tokens].tolist()
     frames = max(1, round(len(samples) / RATE * FRAMES_PER_SECOND))
     times = first_frames(alignment(weights[..., :frames], recogniser.model.config.median_filter_width))
     # tokens carry the space before them, and the text one more than the spans: count from there
@@ -145,8 +146,9 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 
 @torch.no_grad()
-def _look_back(recogniser: Recogniser, samples: np.ndarray, tokens: list[int]) -> tuple[Tensor, list[float]]:
-    """Cross-attention [heads, tokens + 1, frames] of the heads that follow the sound, and each token's posterior.
+def look_back(recogniser: Recogniser, samples: np.ndarray, tokens: list[int]) -> tuple[Tensor, Tensor]:
+    """Cross-attention [heads, tokens + 1, frames] of the heads that follow the sound, and the posteriors of all text
+    tokens where each of `tokens` stands [tokens, text tokens].
 
     Row n is how the decoder looked as it wrote token n, the last as it wrote the end.
     """
@@ -166,10 +168,10 @@ def _look_back(recogniser: Recogniser, samples: np.ndarray, tokens: list[int]) -
     weights = torch.stack([found.cross_attentions[layer][0, head] for layer, head in chosen]).float()
     first = len(prefix) - 1
     logits = found.logits[0, first : first + len(tokens), : tokenizer.eos_token_id].float()  # text tokens only
-    posteriors = logits.softmax(-1)[range(len(tokens)), tokens]
+    posteriors = logits.softmax(-1).cpu()
     # over all rows, the prompt's included: what every token looks at places none
     weights = (weights - weights.mean(1, keepdim=True)) / weights.std(1, keepdim=True, correction=0).clamp(min=1e-6)
-    return weights[:, first:-1], posteriors.tolist()
+    return weights[:, first:-1], posteriors
 
 
 def alignment(weights: Tensor, width: int) -> np.ndarray:

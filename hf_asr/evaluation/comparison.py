@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_asr import run
+from hf_asr.evaluation.parity import TEXT
 from hf_asr.evaluation.results import (
     BASELINE,
     FINE_TUNED,
@@ -29,7 +30,7 @@ class Comparison:
     normaliser: str
     systems: dict[str, Any]
     comparisons: tuple[dict[str, Any], ...]
-    parity: dict[str, str]  # of each run: how many hypotheses pipeline() gave letter for letter
+    parity: dict[str, str]  # of each run: what pipeline() gave letter for letter, and on how many clips
 
 
 def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Comparison:
@@ -49,7 +50,8 @@ def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Compari
             raise run.RunError(f"{folder} was scored with {one['normaliser']}, {first} with {told['normaliser']}")
         name = _free(found, name)
         found[name] = read_system(folder, FINE_TUNED)
-        parity[name] = f"{one['parity']['equal']} of {one['parity']['clips']}"
+        same = one["parity"]
+        parity[name] = f"{same.get('what', TEXT)} on {same['equal']} of {same['clips']}"
         _same_clips(first, found[names[0]], folder, found[name])
     if BASELINE in told["systems"]:
         found[BASELINE] = read_system(first, BASELINE)
@@ -75,9 +77,7 @@ def markdown(found: Comparison) -> str:
             )
             lines.append(f"| {' | '.join(cells)} |")
     notes = [f"- {verdict(one)}" for one in found.comparisons]
-    notes += [
-        f"- {name}: plain `pipeline()` gave the same text on {equal} clips" for name, equal in found.parity.items()
-    ]
+    notes += [f"- {name}: plain `pipeline()` gave the same {equal} clips" for name, equal in found.parity.items()]
     head = f"# {found.name}: compared on its test clips\n\nBoth sides normalised: {found.normaliser}."
     return "\n".join([head, "", *lines, "", *notes]) + "\n"
 

@@ -8,6 +8,7 @@ from datasets import Dataset, concatenate_datasets
 
 from hf_asr import recipe
 from hf_asr.data.clips import load_clips
+from hf_asr.decoding.decoder import Decoder
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.results import PIPELINE, contexts
 from hf_asr.models.checkpoints import from_folder, saved_beams
@@ -24,16 +25,17 @@ class Standalone:
     normaliser: str
     left_out: int
     parameters: int
+    with_lm: bool = False
 
 
-def evaluate_recipe(model: str, name: str, overrides: Sequence[str]) -> Standalone:
-    """On the test side of a recipe, as finetune measures it."""
+def evaluate_recipe(model: str, name: str, overrides: Sequence[str], decoder: Decoder | None = None) -> Standalone:
+    """On the test side of a recipe, as finetune measures it; CTC greedily or with a `decoder`."""
     settings = recipe_file.load(name, overrides)
     clips = load_clips(settings.data, settings.text, settings.language)
-    return _measure(model, clips.test, settings, 0, as_recipe=True)
+    return _measure(model, clips.test, settings, 0, True, decoder)
 
 
-def evaluate_data(model: str, path: str, language: str | None) -> Standalone:
+def evaluate_data(model: str, path: str, language: str | None, decoder: Decoder | None = None) -> Standalone:
     """On every usable clip of a folder, table or Hub dataset: default normaliser, the model's own beam width."""
     settings = recipe.Recipe(
         language=language,
@@ -44,10 +46,12 @@ def evaluate_data(model: str, path: str, language: str | None) -> Standalone:
     )
     clips = load_clips(settings.data, settings.text, language)
     everything = concatenate_datasets([clips.train, clips.validation, clips.test])
-    return _measure(model, everything, settings, len(clips.left_out), as_recipe=False)
+    return _measure(model, everything, settings, len(clips.left_out), False, decoder)
 
 
-def _measure(model: str, clips: Dataset, settings: recipe.Recipe, left_out: int, as_recipe: bool) -> Standalone:
+def _measure(
+    model: str, clips: Dataset, settings: recipe.Recipe, left_out: int, as_recipe: bool, decoder: Decoder | None
+) -> Standalone:
     recogniser = from_folder(model, settings.whisper, settings.language)
     decoding = settings.decoding if as_recipe else recipe.Decoding(beams=saved_beams(recogniser))
     recogniser.model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -59,7 +63,8 @@ def _measure(model: str, clips: Dataset, settings: recipe.Recipe, left_out: int,
             settings.language,
             decoding,
             full_context=context == PIPELINE,
+            decoder=decoder,
         )
         for context in contexts(recogniser.family, settings.whisper)
     }
-    return Standalone(model, found, describe(settings.metric), left_out, recogniser.parameters)
+    return Standalone(model, found, describe(settings.metric), left_out, recogniser.parameters, decoder is not None)

@@ -1,8 +1,6 @@
 """Load any CTC checkpoint or Whisper, as it comes, and give it the units of the data at hand."""
 
-import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +19,16 @@ from transformers import (
 )
 
 from hf_asr import recipe
+from hf_asr.models import deepspeech2
 from hf_asr.models.ctc import ignore_padding
+from hf_asr.models.head import Written as Written
+from hf_asr.models.head import with_head as with_head
+from hf_asr.models.head import written_for as written_for
 from hf_asr.models.prompt import needs_language, saved_language, set_prompt
 from hf_asr.models.recogniser import CheckpointError, Family, Recogniser
 from hf_asr.text import vocabulary
 
 EMBEDDED = "embedded:"
-
-
-@dataclass(frozen=True)
-class Written:
-    """How transcripts become labels: a tokenizer, its encoding, and whether the checkpoint brought it."""
-
-    tokenizer: Any
-    encode: Callable[[str], list[int]]
-    kept: bool
 
 
 def load(model: recipe.Model, whisper: recipe.Whisper, language: str | None, skeleton: bool = False) -> Recogniser:
@@ -157,8 +150,7 @@ def _ctc(model: recipe.Model, config: Any, skeleton: bool) -> Recogniser:
     network.config.ctc_zero_infinity = True
     tokenizer, about = None, "random weights"
     if model.checkpoint is None:
-        mel = network.main_input_name == "input_features"  # wav2vec2-bert
-        extractor = SeamlessM4TFeatureExtractor() if mel else Wav2Vec2FeatureExtractor(return_attention_mask=True)
+        extractor = _extractor(network)
     else:
         where = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
         extractor = AutoFeatureExtractor.from_pretrained(location(model.checkpoint), **where)
@@ -170,7 +162,17 @@ def _ctc(model: recipe.Model, config: Any, skeleton: bool) -> Recogniser:
                 tokenizer = None  # a head without its vocabulary says nothing: a new one is made and the run says so
     encode = vocabulary.encoder(tokenizer) if tokenizer is not None else _no_units
     processor = Wav2Vec2Processor(extractor, tokenizer) if tokenizer is not None else _Headless(extractor)
-    return Recogniser(family=family, model=network, processor=processor, encode=encode, about=about)
+    lexicon = vocabulary.lexicon_of(tokenizer)
+    return Recogniser(family, network, processor, encode, lexicon=lexicon, about=about)
+
+
+def _extractor(network: Any) -> Any:
+    """The features that a network from random weights learns to hear."""
+    if isinstance(network.config, deepspeech2.DeepSpeech2Config):
+        return deepspeech2.extractor_for(network.config)
+    if network.main_input_name == "input_features":  # wav2vec2-bert
+        return SeamlessM4TFeatureExtractor()
+    return Wav2Vec2FeatureExtractor(return_attention_mask=True)
 
 
 @dataclass(frozen=True)
@@ -183,49 +185,6 @@ class _Headless:
 
 def _no_units(text: str) -> list[int]:
     raise CheckpointError("this network has no units yet")
-
-
-def written_for(recogniser: Recogniser, texts: Iterable[str], units: recipe.Units) -> Written:
-    """The units for these training transcripts: the checkpoint's own when they cover them, else new ones."""
-    own, texts = recogniser.processor.tokenizer, list(texts)
-    if recogniser.family == "whisper":
-        return Written(own, recogniser.encode, kept=True)
-    if own is not None and not any(vocabulary.unknown_characters(own, text) for text in texts):
-        return Written(own, recogniser.encode, kept=True)
-    if own is not None and vocabulary.mostly_known(own, texts):
-        texts.append(" ".join(vocabulary.letters(own)))  # a few letters more, and none that it knew forgotten
-    with tempfile.TemporaryDirectory() as folder:
-        tokenizer = vocabulary.ctc_tokenizer(vocabulary.build(texts, units), Path(folder))
-        return Written(tokenizer, vocabulary.encoder(tokenizer), kept=False)
-
-
-def with_head(recogniser: Recogniser, written: Written) -> Recogniser:
-    """The recogniser that writes in these units: with its own head, or a new one.
-
-    In a new head the units that the old one knew, in either case, keep their weights; the others are random.
-    """
-    if written.kept:
-        return replace(
-            recogniser, about=recogniser.about + ("" if recogniser.family == "whisper" else ", its own head")
-        )
-    model, size = recogniser.model, len(written.tokenizer)
-    old = model.lm_head
-    model.lm_head = torch.nn.Linear(old.in_features, size, device=old.weight.device)
-    model.lm_head.weight.data.normal_(std=getattr(model.config, "initializer_range", 0.02))
-    model.lm_head.bias.data.zero_()
-    known = vocabulary.shared(recogniser.processor.tokenizer, written.tokenizer)
-    for new, before in known.items():
-        model.lm_head.weight.data[new] = old.weight.data[before]
-        model.lm_head.bias.data[new] = old.bias.data[before]
-    model.config.vocab_size = size
-    model.config.pad_token_id = written.tokenizer.pad_token_id
-    model.config.bos_token_id = model.config.eos_token_id = None
-    return replace(
-        recogniser,
-        processor=Wav2Vec2Processor(recogniser.processor.feature_extractor, written.tokenizer),
-        encode=written.encode,
-        about=f"{recogniser.about}, a new head of {size} units" + (f", {len(known)} of them known" if known else ""),
-    )
 
 
 def save(recogniser: Recogniser, folder: Path, beams: int) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from torch import nn
 
 from hf_asr.errors import UserError
+from hf_asr.models.deepspeech2 import DeepSpeech2FeatureExtractor
+from hf_asr.text.pronunciation import Pronunciations
 
 Family = Literal["ctc", "whisper"]
 MEL_WINDOW, MEL_HOP = 400, 160  # samples of 16 kHz, in every mel front end of speech checkpoints
@@ -28,6 +30,7 @@ class Recogniser:
     encode: Callable[[str], list[int]]  # transcript → label ids, without the prefix
     prefix: tuple[int, ...] = ()  # Whisper: start, language, task, no timestamps
     trailing_silence: float = 2.0  # Whisper: seconds kept after a clip at its own length
+    lexicon: Pronunciations | None = None  # where units are phonemes: the words they are read as
     about: str = ""  # where weights and head come from, in words, for the screen and the card
 
     @property
@@ -49,8 +52,12 @@ def frame_counter(recogniser: Recogniser) -> Callable[[int], int] | None:
         return int(extractor(silence, sampling_rate=16_000, return_tensors="np")["input_features"].shape[1])
 
     def frames(samples: int) -> int:
-        mel = network.main_input_name == "input_features"
-        heard = mel_frames(max(samples - MEL_WINDOW, 0) // MEL_HOP) if mel else samples
+        if isinstance(extractor, DeepSpeech2FeatureExtractor):
+            heard = extractor.frames(samples)
+        elif network.main_input_name == "input_features":
+            heard = mel_frames(max(samples - MEL_WINDOW, 0) // MEL_HOP)
+        else:
+            heard = samples
         return int(network._get_feat_extract_output_lengths(heard))
 
     return frames
@@ -66,9 +73,17 @@ def label_limit(recogniser: Recogniser) -> int | None:
 def freeze(recogniser: Recogniser, parts: tuple[str, ...]) -> None:
     """Leave parts of the network as they are: feature_encoder, encoder or decoder.
 
+    all_but_norms trains the scales and shifts of the normalisation layers alone: a weight a feature, as for a new
+    speaker in arXiv:1601.02828; running statistics follow the new data, too.
     Raises CheckpointError for a part the network does not have.
     """
     for part in parts:
+        if part == "all_but_norms":
+            recogniser.model.requires_grad_(False)
+            for module in recogniser.model.modules():
+                if "Norm" in type(module).__name__:
+                    module.requires_grad_(True)
+            continue
         if recogniser.family == "whisper":
             inner = recogniser.model.model
             found: nn.Module | None = {"encoder": inner.encoder, "decoder": inner.decoder}.get(part)

@@ -111,6 +111,11 @@ def use(facts: Facts) -> str:
         " program ffmpeg; given another sampling rate, torchaudio.",
         f"Longer recordings: `recognise(samples, {longer})`; the WER of such was not measured.",
     ]
+    if facts.recipe.units.kind == "phoneme" and not facts.whisper:
+        notes.append(
+            "Its units are phonemes, and `pipeline()` writes these. The words in this card are made of them by the"
+            " lexicon in `tokenizer_config.json`, as by `hf-asr transcribe`."
+        )
     if not facts.repository:
         notes.append("`model` is the folder beside this file.")
     return f"{fenced(USE.format(model=model), 'python')}\n\n{listed(notes)}"

@@ -101,7 +101,13 @@ def _parity(facts: Facts) -> Iterator[str]:
     same = facts.results.get("parity")
     if not same or not same.get("clips"):
         return
-    if same["equal"] == same["clips"]:
+    if same["equal"] == same["clips"] and same.get("what", "text") != "text":
+        yield (
+            f"**Checked:** the model's units are phonemes, and a plain `pipeline()` writes these. Read through the"
+            f" lexicon in `tokenizer_config.json` they gave word for word the text that was counted here, on all"
+            f" {same['clips']} clips it was asked."
+        )
+    elif same["equal"] == same["clips"]:
         yield (
             f"**Checked:** a plain `pipeline()` on the saved model gave letter for letter the text that was"
             f" counted here, on all {same['clips']} clips it was asked."

@@ -18,12 +18,16 @@ from hf_asr.recipe.fields import Number, Section, Share, Switch, Whole, line
 class Source(Section):
     """Where recordings and transcripts come from."""
 
-    path: str = line(..., "a folder, a table (.csv .tsv .jsonl .parquet), a Hub dataset id, or `embedded:prompts-en`")
-    format: Literal["auto", "audiofolder", "ljspeech", "table", "common_voice", "hub"] = line(
+    path: str = line(
+        ..., "a folder, a table (.csv .tsv .jsonl .parquet), a Hub dataset id, `embedded:prompts-en`, or an earlier run"
+    )
+    format: Literal["auto", "audiofolder", "ljspeech", "table", "common_voice", "hub", "run"] = line(
         "auto", "how to read it; `auto` looks at what lies there"
     )
     config: str | None = line(None, "configuration of a Hub dataset; `{language}` stands for the recipe's language")
-    split: str | None = line(None, "split of a Hub dataset, or the TSV of a Common Voice folder (`train`, `dev`, ...)")
+    split: str | None = line(
+        None, "split of a Hub dataset, side of a run, or the TSV of a Common Voice folder (`train`, `dev`, ...)"
+    )
     revision: str | None = line(None, "branch, tag or commit of a Hub dataset (`refs/convert/parquet` for old ones)")
     streaming: Switch = line(False, "read a Hub dataset as a stream and keep only what `hours` allows on disk")
     hours: Number | None = line(None, "take at most this many hours, from the beginning", gt=0)
@@ -83,9 +87,18 @@ class Text(Section):
 class Units(Section):
     """What a new CTC head predicts; learned from the training transcripts only."""
 
-    kind: Literal["character", "subword"] = line("character", "one letter, or a piece of a word")
+    kind: Literal["character", "subword", "phoneme"] = line("character", "one letter, a piece of a word, or a sound")
     size: Whole = line(256, "number of subwords, letters included", ge=8)
     algorithm: Literal["unigram", "bpe"] = line("unigram", "how subwords are found")
+    lexicon: str | None = line(
+        None, "phonemes: file with a word and its phonemes a line, e.g. CMUdict; default espeak-ng (extra `phonemes`)"
+    )
+
+    @model_validator(mode="after")
+    def _of_phonemes(self) -> "Units":
+        if self.lexicon is not None and self.kind != "phoneme":
+            raise ValueError("lexicon goes with `kind: phoneme`: set it, or leave the lexicon out")
+        return self
 
 
 class Lora(Section):
@@ -108,7 +121,9 @@ class Model(Section):
         None, "a transformers configuration to start from random weights; used when `checkpoint` is not given"
     )
     config: dict[str, Any] = line({}, "values that replace the checkpoint's own, e.g. mask_time_prob: 0.05")
-    freeze: tuple[Literal["feature_encoder", "encoder", "decoder"], ...] = line((), "parts that are not trained")
+    freeze: tuple[Literal["feature_encoder", "encoder", "decoder", "all_but_norms"], ...] = line(
+        (), "parts that are not trained; `all_but_norms` leaves a scale and a shift a feature: little data"
+    )
     lora: Lora | None = line(None, "train with LoRA")
     trust_remote_code: Switch = line(False, "run Python code that a Hub repository brings: only if you have read it")
 

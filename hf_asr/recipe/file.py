@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hf_asr.recipe import Guard, Model, Recipe, RecipeError, Replay, Source, Text, errors, scalars
+from hf_asr.recipe import Guard, Model, Recipe, RecipeError, Replay, Source, Text, Units, errors, scalars
 from hf_asr.recipe.augment import Augment
-from hf_asr.recipe.checks import against_forgetting, beside, present, sensible, sounds
+from hf_asr.recipe.checks import against_forgetting, beside, present, pronounceable, sensible, sounds
 from hf_asr.recipe.reference import json_schema, new, reference
 from hf_asr.recipe.scalars import Problem
 
@@ -70,6 +70,9 @@ def load(name_or_path: str, overrides: Sequence[str] = (), check_exists: bool = 
     if check_exists:
         problems += present(sources, model, tree.get("output"))
         problems += beside({place: _valid(Source, source) for place, source in _other_sources(tree)})
+        written = [("units", tree), ("baseline.units", tree.get("baseline"))]
+        units = {place: _valid(Units, above.get("units", {})) for place, above in written if isinstance(above, dict)}
+        problems += pronounceable(units, tree.get("language"))
         problems += sounds({place: _valid(Augment, value) for place, value in _of_training(tree, "augment")})
     if problems or recipe is None:
         raise RecipeError(name_or_path, list(dict.fromkeys(problems)))

@@ -116,7 +116,7 @@ def _context(found: Found) -> dict[str, Any]:
     slices = results.get("slices") or []
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
     return {
-        "policy": _policy(style, script),
+        "policy": policy(style, script),
         "style": Markup(style),
         "script": Markup(script),
         "version": __version__,
@@ -142,7 +142,7 @@ def _context(found: Found) -> dict[str, Any]:
     }
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     """Content-Security-Policy: this style and this script, recordings within the file, nothing from anywhere else."""
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
     style_hash, script_hash = hashes

@@ -1,7 +1,8 @@
-"""What a CTC head predicts: letters, or pieces of words, learned from the training transcripts only.
+"""What a CTC head predicts: letters, pieces of words or phonemes, learned from the training transcripts only.
 
-Both kinds are read back by the stock Wav2Vec2CTCTokenizer, which groups repeats, drops the blank, joins
-what is left and writes the word delimiter as a space; so a saved model needs nothing of this package.
+All are read back by the stock Wav2Vec2CTCTokenizer, which groups repeats, drops the blank, joins
+what is left and writes the word delimiter as a space; so a saved model needs nothing of this package. Of phonemes it
+makes no words: those are found in the lexicon that the tokenizer keeps (hf_asr.text.pronunciation).
 """
 
 import json
@@ -17,12 +18,14 @@ from transformers import Wav2Vec2CTCTokenizer
 
 from hf_asr.errors import UserError
 from hf_asr.recipe import Units
+from hf_asr.text.pronunciation import Pronunciations
 
 BLANK, UNKNOWN, DELIMITER = "[PAD]", "[UNK]", "|"
 SPECIAL = (BLANK, UNKNOWN, DELIMITER)
 
-# key of tokenizer_config.json with the fitted subword model: it travels with every save_pretrained
-SUBWORDS = "subword_model"
+# keys of tokenizer_config.json with the fitted subword model, and with lines of word, tab, phonemes: they travel with
+# every save_pretrained
+SUBWORDS, LEXICON = "subword_model", "lexicon"
 
 
 class UnitsError(UserError):
@@ -35,6 +38,7 @@ class Vocabulary:
 
     tokens: tuple[str, ...]
     subwords: str | None = None
+    lexicon: Pronunciations | None = None  # of phonemes
 
 
 def build(texts: Iterable[str], units: Units) -> Vocabulary:
@@ -59,13 +63,24 @@ def build(texts: Iterable[str], units: Units) -> Vocabulary:
     return Vocabulary((*SPECIAL, *sorted(pieces - set(SPECIAL))), fitted.to_str())
 
 
+def phonemes(lexicon: Pronunciations) -> Vocabulary:
+    """The units of these pronunciations. Raises UnitsError when there are none, or one has a name that is taken."""
+    if not lexicon.phonemes:
+        raise UnitsError("no word of the training transcripts has a pronunciation: see units.lexicon and `language`")
+    if taken := sorted(set(lexicon.phonemes) & set(SPECIAL)):
+        raise UnitsError(f"a phoneme cannot be called {' or '.join(taken)}: rename it in the lexicon")
+    return Vocabulary((*SPECIAL, *lexicon.phonemes), lexicon=lexicon)
+
+
 def ctc_tokenizer(vocabulary: Vocabulary, folder: Path) -> Wav2Vec2CTCTokenizer:
     """The tokenizer of a vocabulary, its files written into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     vocab = folder / "vocab.json"
     ids = {token: id_ for id_, token in enumerate(vocabulary.tokens)}
     vocab.write_text(json.dumps(ids, ensure_ascii=False), encoding="utf-8")
-    subwords = {} if vocabulary.subwords is None else {SUBWORDS: vocabulary.subwords}
+    kept: dict[str, Any] = {} if vocabulary.subwords is None else {SUBWORDS: vocabulary.subwords}
+    if vocabulary.lexicon is not None:
+        kept[LEXICON] = vocabulary.lexicon.lines
     stock: Any = Wav2Vec2CTCTokenizer  # its arguments have no types
     tokenizer: Wav2Vec2CTCTokenizer = stock(
         str(vocab),
@@ -77,7 +92,7 @@ def ctc_tokenizer(vocabulary: Vocabulary, folder: Path) -> Wav2Vec2CTCTokenizer:
         word_delimiter_token=DELIMITER,
         do_lower_case=False,
         clean_up_tokenization_spaces=False,
-        **subwords,
+        **kept,
     )
     tokenizer.save_pretrained(folder)
     return tokenizer
@@ -85,21 +100,39 @@ def ctc_tokenizer(vocabulary: Vocabulary, folder: Path) -> Wav2Vec2CTCTokenizer:
 
 def encoder(tokenizer: Any) -> Callable[[str], list[int]]:
     """Text to unit ids, for tokenizers of ours, fresh or reloaded, and for those of any CTC checkpoint."""
+    if (lexicon := lexicon_of(tokenizer)) is not None:
+        return _by_phonemes(tokenizer, lexicon)
     saved = tokenizer.init_kwargs.get(SUBWORDS)
     if saved is None:
         return lambda text: list(tokenizer(" ".join(text.split()), add_special_tokens=False).input_ids)
     # the stock tokenizer would take the longest piece at each place, which is not what was fitted
-    fitted, unknown, delimiter = Tokenizer.from_str(saved), tokenizer.unk_token_id, tokenizer.word_delimiter_token_id
-    ids = tokenizer.get_vocab()
+    fitted, unknown, ids = Tokenizer.from_str(saved), tokenizer.unk_token_id, tokenizer.get_vocab()
 
     @cache
     def pieces(word: str) -> tuple[int, ...]:
         return tuple(ids.get(piece, unknown) for piece in fitted.encode(word).tokens)
 
+    return _word_by_word(pieces, tokenizer.word_delimiter_token_id)
+
+
+def lexicon_of(tokenizer: Any) -> Pronunciations | None:
+    """The words of a tokenizer whose units are phonemes; None for other units."""
+    lines = getattr(tokenizer, "init_kwargs", {}).get(LEXICON)
+    return None if lines is None else Pronunciations.read(lines)
+
+
+def _by_phonemes(tokenizer: Any, lexicon: Pronunciations) -> Callable[[str], list[int]]:
+    """Words in the first of their pronunciations; a word outside the lexicon is one unknown unit."""
+    ids, unknown = tokenizer.get_vocab(), tokenizer.unk_token_id
+    labels = {word: tuple(ids.get(phoneme, unknown) for phoneme in ways[0]) for word, ways in lexicon.of.items()}
+    return _word_by_word(lambda word: labels.get(word, (unknown,)), tokenizer.word_delimiter_token_id)
+
+
+def _word_by_word(units_of: Callable[[str], tuple[int, ...]], delimiter: int) -> Callable[[str], list[int]]:
     def encode(text: str) -> list[int]:
         units: list[int] = []
         for word in text.replace(DELIMITER, " ").split():
-            units += ([delimiter] if units else []) + list(pieces(word))
+            units += ([delimiter] if units else []) + list(units_of(word))
         return units
 
     return encode

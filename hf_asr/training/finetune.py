@@ -1,5 +1,6 @@
 """The journey: from a recipe to a run folder with a model, its evidence and its card."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from hf_asr.data.noise import sounds
 from hf_asr.data.replay import balanced, with_replay
 from hf_asr.data.tables import DataError
 from hf_asr.decoding.decoder import save as save_decoder
-from hf_asr.decoding.fit import fit_decoder
+from hf_asr.decoding.fit import HeldOut, brought, fit_decoder, hotwords
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.evidence import Aside, look_aside
 from hf_asr.evaluation.guards import Guarded, guard_account, load_guards
@@ -41,6 +42,7 @@ from hf_asr.publish.public import hub_ids
 from hf_asr.recipe import Hub, Recipe
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
+from hf_asr.text.pronunciation import unpronounced
 from hf_asr.text.vocabulary import unknown_characters
 from hf_asr.training.conclude import conclude
 from hf_asr.training.lora import require_targets
@@ -66,12 +68,17 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         clips = load_clips(recipe.data, recipe.text, recipe.language)
         clips = with_replay(clips, recipe.training.replay, recipe.data, recipe.text, recipe.language)
     recogniser = checkpoints.load(recipe.model, recipe.whisper, recipe.language, skeleton)
-    written = checkpoints.written_for(recogniser, clips.train["text"], recipe.units)
+    written = checkpoints.written_for(
+        recogniser, clips.train["text"], recipe.units, recipe.language, _also_written(recipe, clips)
+    )
 
     def unknown(text: str) -> set[str]:
+        if written.lexicon is not None:
+            return written.lexicon.outside(text)
         return set() if recogniser.family == "whisper" else unknown_characters(written.tokenizer, text)
 
-    clips = fits(clips, written.encode, frame_counter(recogniser), label_limit(recogniser), unknown)
+    what = {} if written.lexicon is None else {"unknown_are": "words outside the lexicon"}
+    clips = fits(clips, written.encode, frame_counter(recogniser), label_limit(recogniser), unknown, **what)
     clips = balanced(clips, recipe.training.replay)
     for side in ("train", "validation", "test"):
         if not len(getattr(clips, side)):
@@ -87,8 +94,18 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         raise CheckpointError("training.compile: every window would be compiled anew; set whisper.own_length: false")
     with PartialState().main_process_first():
         guards = load_guards(recipe.guards, recipe.metric, recipe.language, clips.train)
-    told = tuple(warning for guard in guards for warning in guard.warnings)
+    told = (*unpronounced(written.unpronounced), *(warning for guard in guards for warning in guard.warnings))
     return Ready(replace(clips, warnings=(*clips.warnings, *told)), recogniser, written, guards)
+
+
+def _also_written(recipe: Recipe, clips: Clips) -> Iterator[str]:
+    """Texts whose words a phoneme lexicon needs beside those of train: what the language model and hotwords bring."""
+    settings = recipe.decoding.lm
+    if settings is None or recipe.units.kind != "phoneme":
+        return
+    yield from hotwords(settings, recipe.text, recipe.language)
+    held_out = HeldOut([*clips.validation["text"], *clips.test["text"]])
+    yield from brought(settings, held_out, recipe.text, recipe.language)
 
 
 def finetune(recipe: Recipe) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from hf_asr.data.check import Report, report
 from hf_asr.recipe import Recipe
+from hf_asr.text.pronunciation import in_words
 from hf_asr.training.budget import ENDLESS, Budget, budget
 from hf_asr.training.finetune import prepare
 from hf_asr.training.train import plan_for
@@ -17,6 +18,7 @@ class Preflight:
     about: str
     family: str
     units: int
+    phonemes: str | None  # what the units are, where they are phonemes
     new_head: bool
     parameters: int
     budget: Budget
@@ -44,6 +46,7 @@ def preflight(recipe: Recipe) -> Preflight:
         about=recogniser.about,
         family=recogniser.family,
         units=len(ready.written.tokenizer),
+        phonemes=None if ready.written.lexicon is None else in_words(ready.written.lexicon),
         new_head=not ready.written.kept,
         parameters=count,
         budget=budget(plan, recipe.training),

@@ -19,6 +19,7 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Processor
 from hf_asr.models.recogniser import Recogniser
 from hf_asr.recipe import Units
 from hf_asr.text import vocabulary
+from hf_asr.text.pronunciation import Pronunciations
 
 HOP = 320  # samples of a frame
 RATE = 16_000
@@ -50,13 +51,15 @@ class Spelling(nn.Module):
         return SimpleNamespace(logits=frames[..., : self.config.vocab_size] * SCALE)
 
 
-def recogniser(texts: list[str], units: Units | None = None) -> Recogniser:
-    """It writes in units learned from these texts."""
+def recogniser(texts: list[str], units: Units | None = None, said: Pronunciations | None = None) -> Recogniser:
+    """It writes in units learned from these texts, or in the phonemes of these words."""
+    learned = vocabulary.build(texts, units or Units()) if said is None else vocabulary.phonemes(said)
     with tempfile.TemporaryDirectory() as folder:
-        tokenizer = vocabulary.ctc_tokenizer(vocabulary.build(texts, units or Units()), Path(folder))
+        tokenizer = vocabulary.ctc_tokenizer(learned, Path(folder))
     extractor = Wav2Vec2FeatureExtractor(do_normalize=False, return_attention_mask=True)
     network = Spelling(len(tokenizer)).eval()
-    return Recogniser("ctc", network, Wav2Vec2Processor(extractor, tokenizer), vocabulary.encoder(tokenizer))
+    processor, encode = Wav2Vec2Processor(extractor, tokenizer), vocabulary.encoder(tokenizer)
+    return Recogniser("ctc", network, processor, encode, lexicon=said)
 
 
 def say(recogniser: Recogniser, text: str, seed: int | None = None) -> np.ndarray:

@@ -10,10 +10,11 @@ import pytest
 
 from hf_asr.decoding.align import align, word_spans
 from hf_asr.decoding.alphabet import Alphabet
-from hf_asr.decoding.beam import BEAM, Fusion, _Tree, search
+from hf_asr.decoding.beam import Fusion, search
 from hf_asr.decoding.kneser_ney import estimate
 from hf_asr.decoding.lexicon import lexicon
 from hf_asr.decoding.ngram import log10_probability
+from hf_asr.decoding.prefixes import Prefixes, beam_type
 
 LETTERS = Alphabet((None, " ", "a", "b"), blank=0, delimiter=1)
 PIECES = Alphabet((None, "a", "ab", " ", "b"), blank=0, delimiter=3)
@@ -119,6 +120,16 @@ def test_units_less_probable_than_least_begin_no_letter() -> None:
     assert math.exp(found["a"]) == pytest.approx(0.4 * 0.38 + 0.4 * 0.6 + 0.58 * 0.38 + 0.01 * 0.38)
 
 
+def test_where_blank_alone_is_probable_a_letter_that_began_goes_on_and_none_begins() -> None:
+    quiet = [0.98, 0.0, 0.01, 0.01]
+    frames = np.log(np.array([[0.09, 0.0, 0.9, 0.01], quiet, quiet, [0.02, 0.0, 0.97, 0.01]]) + 1e-12)
+    found = {one.text: math.exp(one.acoustic) for one in search(frames, LETTERS, least=0.05, best=WIDE)}
+    blank, unit = 0.9 * (0.98 + 0.01) * 0.98, 0.9 * 0.01 * 0.01  # of a, after the third frame
+    late = 0.09 * 0.98 * 0.98 * 0.97
+    expected = {"": 0.09 * 0.98 * 0.98 * 0.02, "a": (blank + unit) * 0.02 + unit * 0.97 + late, "aa": blank * 0.97}
+    assert found == pytest.approx(expected)
+
+
 def test_the_best_path_can_be_the_wrong_text() -> None:
     """Figure 2 of arXiv:1408.2873's argument: three paths of "a" together outweigh the blank path."""
     frames = np.log(np.array([[0.6, 0.0, 0.4, 0.0], [0.6, 0.0, 0.4, 0.0]]) + 1e-12)
@@ -130,7 +141,7 @@ def test_the_best_path_can_be_the_wrong_text() -> None:
 def test_forgotten_beginnings_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     frames, fusion = speech(3, 80, PIECES), Fusion(MODEL, 0.5, 1.0)
     expected = search(frames, PIECES, fusion, beam=30, best=30)
-    monkeypatch.setattr("hf_asr.decoding.beam.PREFIXES", 40)
+    monkeypatch.setattr("hf_asr.decoding.prefixes.LIMIT", 40)
     found = search(frames, PIECES, fusion, beam=30, best=30)
     assert [(one.text, one.units) for one in found] == [(one.text, one.units) for one in expected]
     assert [one.score for one in found] == pytest.approx([one.score for one in expected])
@@ -184,17 +195,17 @@ def test_nothing_to_read_reads_as_nothing(frames: np.ndarray) -> None:
 
 
 def test_only_what_is_followed_is_remembered() -> None:
-    tree, node = _Tree(LETTERS), 0
+    tree, node = Prefixes(LETTERS), 0
     for unit in (2, 3, 1, 3) * 50:
         tree.child(node, 5 - unit if unit > 1 else 2)  # a beginning that nothing grows from
         node = tree.child(node, unit)
-    beams = np.zeros(2, BEAM)
+    beams = np.zeros(2, beam_type(1))
     beams["node"], beams["parent"] = [node, 0], [tree.parents[node], -1]
-    units, word = tree.spelled(node), tree.words[node]
+    units, word = tree.spelled(node), tree.letters[node]
     tree.forget(beams)
     assert len(tree.parents) == 201 == len(tree.children) + 1
     assert tree.spelled(int(beams["node"][0])) == units == (2, 3, 1, 3) * 50
-    assert tree.words[int(beams["node"][0])] == word and list(beams["parent"]) == [199, -1]
+    assert tree.letters[int(beams["node"][0])] == word and list(beams["parent"]) == [199, -1]
     assert tree.child(int(beams["parent"][0]), 3) == beams["node"][0]
 
 

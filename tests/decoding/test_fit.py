@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import math
 import random
 import shutil
 from pathlib import Path
@@ -121,7 +122,7 @@ def test_what_is_saved_is_what_pyctcdecode_reads(heard: Recogniser, decoder: Dec
     assert {path.name for path in (tmp_path / "language_model").iterdir()} == {"attrs.json", "lm.arpa", "unigrams.txt"}
     attributes = json.loads((tmp_path / "language_model" / "attrs.json").read_text())
     weights = {"alpha": decoder.weights.alpha, "beta": decoder.weights.beta}
-    assert attributes == {**weights, "unk_score_offset": 0.0, "score_boundary": True}
+    assert attributes == {**weights, "unk_score_offset": decoder.weights.unknown, "score_boundary": True}
     alphabet = json.loads((tmp_path / "alphabet.json").read_text())
     tokenizer = heard.processor.tokenizer
     expected = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
@@ -265,16 +266,18 @@ def test_texts_that_cannot_be_read_are_told(tmp_path: Path, name: str, content: 
 
 def test_errors_of_a_list_are_those_of_its_best_hypotheses() -> None:
     draw = np.random.default_rng(0)
-    clips = [Clip(np.zeros(0), [], 0) for _ in range(4)]
+    clips = [Clip(np.zeros(0), [], 0) for _ in range(30)]
     for clip in clips:
         for number in range(5):
-            row = (float(draw.normal()), float(draw.normal()), int(draw.integers(4)), int(draw.integers(6)))
-            clip.hypotheses[str(number)] = row
-    alphas, betas = np.array([0.0, 0.5, 2.0]), np.array([-1.0, 1.0])
-    found = errors(clips, alphas, betas)
-    for (row, alpha), (column, beta) in itertools.product(enumerate(alphas), enumerate(betas)):
-        best = [max(clip.hypotheses.values(), key=lambda h: h[0] + alpha * h[1] + beta * h[2]) for clip in clips]
-        assert found[row, column] == sum(hypothesis[3] for hypothesis in best)
+            counts = (int(draw.integers(4)), int(draw.integers(3)), int(draw.integers(6)))
+            clip.hypotheses[str(number)] = (float(draw.normal()), float(draw.normal()), *counts)
+    grids = np.array([0.0, 0.5, 2.0]), np.array([-1.0, 1.0]), np.array([0.0, -0.5])
+    found = errors(clips, *grids)
+    for place in np.ndindex(found.shape):
+        a, b, u = (grid[at] for grid, at in zip(grids, place, strict=True))
+        weights = np.array([1, a, b, a * u * math.log(10), 0])
+        best = [max(clip.hypotheses.values(), key=weights.dot) for clip in clips]
+        assert found[place] == sum(hypothesis[4] for hypothesis in best)
 
 
 def test_smoothing_prefers_a_valley_to_a_hole() -> None:

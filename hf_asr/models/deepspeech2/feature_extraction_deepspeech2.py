@@ -4,7 +4,7 @@ This file travels with every saved model and imports numpy, torch and transforme
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class DeepSpeech2FeatureExtractor(SequenceFeatureExtractor):
     by constants, since a network that streams has not heard the end of the clip.
     """
 
-    model_input_names = ["input_features", "attention_mask"]
+    model_input_names: ClassVar[list[str]] = ["input_features", "attention_mask"]
 
     def __init__(
         self,
