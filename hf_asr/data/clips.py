@@ -5,16 +5,19 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, Features, Value, concatenate_datasets
 
+from hf_asr import run
 from hf_asr.data.audio import AudioError
 from hf_asr.data.durations import measure
 from hf_asr.data.sources import read_source
 from hf_asr.data.splits import SIDES, Row, divide
 from hf_asr.data.tables import FEATURES, DataError, LeftOut, to_dataset
 from hf_asr.recipe import Data, Source, Text
+from hf_asr.recipe import file as recipe_file
 from hf_asr.text.normalise import normalise
 
 __all__ = ["Clips", "DataError", "LeftOut", "load_clips"]
@@ -114,7 +117,8 @@ def nothing_usable(left_out: Sequence[LeftOut]) -> str:
 
 
 def _part(source: Source, data: Data, text: Text, language: str | None) -> _Part:
-    table, left_out = read_source(source, language)
+    earlier = _run_folder(source)
+    table, left_out = (_side(earlier, source.split), []) if earlier else read_source(source, language)
     rows: list[dict[str, Any]] = []
     problems: list[tuple[str, str] | None] = []
     limit = math.inf if source.hours is None else source.hours * 3600
@@ -131,6 +135,28 @@ def _part(source: Source, data: Data, text: Text, language: str | None) -> _Part
         rows.append(row | own)
         problems.append(_problem(raw, used, seconds, data))
     return _Part(source, table.select(range(len(rows))).select_columns("audio"), rows, problems, left_out)
+
+
+def _run_folder(source: Source) -> Path | None:
+    folder = Path(source.path).expanduser()
+    found = (folder / run.RECIPE).is_file() and (folder / run.DATA).is_file()
+    return folder if source.format == "run" or (source.format == "auto" and found) else None
+
+
+def _side(folder: Path, side: str | None) -> Dataset:
+    """One side of an earlier run, divided as it was. Raises DataError when it no longer is."""
+    if side not in SIDES:
+        raise DataError(f"{folder} is a run: say with `split` which side of it: {', '.join(SIDES)}")
+    told = recipe_file.load(str(folder), check_exists=False)
+    try:
+        clips = load_clips(told.data, told.text, told.language)
+    except DataError as error:
+        raise DataError(f"the recordings of {folder}: {error}") from error
+    kept = run.read_json(folder / run.DATA)["checksum"]
+    if told.training.replay is None and clips.checksum != kept:
+        raise DataError(f"the recordings or transcripts of {folder} changed since it ran: its sides are lost")
+    found: Dataset = getattr(clips, str(side))
+    return found.select_columns(list(FEATURES))
 
 
 def _recordings(table: Dataset) -> Iterator[Mapping[str, Any]]:

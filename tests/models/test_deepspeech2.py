@@ -137,7 +137,9 @@ def test_both_directions_are_those_of_a_packed_gru() -> None:
         expected = nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], batch_first=True)[0]
         found = layer(hidden, lengths)
     for clip, length in enumerate(lengths):
-        assert torch.allclose(found[clip, :length], expected[clip, :length, :4] + expected[clip, :length, 4:], atol=1e-6)
+        assert torch.allclose(
+            found[clip, :length], expected[clip, :length, :4] + expected[clip, :length, 4:], atol=1e-6
+        )
 
 
 def test_lookahead_is_that_of_the_formula() -> None:
