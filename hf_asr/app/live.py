@@ -14,13 +14,14 @@ import torch
 
 from hf_asr.app.systems import System
 from hf_asr.decoding.ctc import best_path, read_path
+from hf_asr.decoding.ears import frame_stride
+from hf_asr.decoding.local_agreement import quietest
 from hf_asr.decoding.transcribe import RATE, transcribe
-from hf_asr.models.recogniser import Recogniser, frame_counter
+from hf_asr.models.recogniser import Recogniser
 
 LONGEST_SECONDS = 300  # of a session: its sound is kept for the reading at the end
 LEFT_SECONDS, RIGHT_SECONDS = 4.0, 1.0  # CTC: context before what is read anew; what stays open at the end
 WINDOW_SECONDS = 15.0  # Whisper: a longer window is closed
-PAUSE_SECONDS = 0.2  # the stretch whose loudness decides where
 FEWEST_SECONDS = 0.5  # less is not worth reading
 SILENCE = 1e-3  # peak amplitude below which Whisper is not asked: it makes up words
 
@@ -80,13 +81,6 @@ def _advance_ctc(session: Session, recogniser: Recogniser, samples: np.ndarray) 
     session.settled, session.open = (sure, whole[len(sure) :].strip()) if whole.startswith(sure) else ("", whole)
 
 
-def frame_stride(recogniser: Recogniser) -> int:
-    """Samples from one logit frame to the next."""
-    frames = frame_counter(recogniser)
-    assert frames is not None
-    return round(10 * RATE / (frames(20 * RATE) - frames(10 * RATE)))
-
-
 def _advance_whisper(session: Session, system: System, samples: np.ndarray) -> None:
     window = samples[session.begun :]
     if len(window) > WINDOW_SECONDS * RATE:
@@ -108,11 +102,3 @@ def _read(system: System, samples: np.ndarray) -> str:
         system.recogniser, lambda _: samples, [len(samples) / RATE], not system.own_length, beams=system.beams
     )
     return found.text
-
-
-def quietest(samples: np.ndarray) -> int:
-    """Where to cut [samples]: the middle of the stretch with the least energy in the second half."""
-    size = round(PAUSE_SECONDS * RATE)
-    energy = np.convolve(np.square(samples, dtype=np.float64), np.ones(size), mode="valid")
-    half = len(samples) // 2
-    return half + int(np.argmin(energy[half:])) + size // 2

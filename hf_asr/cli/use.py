@@ -7,26 +7,44 @@ from typing import Annotated, Literal
 
 import typer
 
-from hf_asr.cli.shared import app, quiet
+from hf_asr.cli.shared import LanguageModelFolder, app, quiet
 from hf_asr.errors import UserError
 
 
-@app.command(epilog="Example: hf-asr transcribe talk.mp3 --model runs/quickstart/model --format srt")
+@app.command(
+    epilog="Examples: hf-asr transcribe talk.mp3 --model runs/quickstart/model --format srt;"
+    " arecord -f S16_LE -r 16000 | hf-asr transcribe --stream - --model runs/quickstart/model"
+)
 def transcribe(
     files: Annotated[list[Path], typer.Argument(help="audio files: wav, flac, ogg, opus, mp3; m4a with extra av")],
     model: Annotated[str, typer.Option(help="a saved model folder or a Hub id")],
     format: Annotated[Literal["text", "json", "srt", "vtt"], typer.Option(help="what to print")] = "text",
     language: Annotated[str | None, typer.Option(help="code of the spoken language, for Whisper")] = None,
     beams: Annotated[int | None, typer.Option(min=1, help="Whisper's beam width; default the saved one")] = None,
+    lm: LanguageModelFolder = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="text while it is spoken: a file, mic (extra `mic`), or - for a pipe")
+    ] = False,
+    chunk: Annotated[
+        float | None, typer.Option(min=0.05, max=20, help="with --stream: seconds read at a time; CTC 0.6, Whisper 2")
+    ] = None,
 ) -> None:
-    """Recordings of any length to text, JSON or subtitles."""
+    """Recordings of any length to text, JSON or subtitles; or live, line by line, with --stream."""
+    if stream:
+        if len(files) > 1 or format in ("srt", "vtt"):
+            raise UserError("--stream takes one file, mic or -, and writes text or json")
+        quiet()
+        from hf_asr.decoding.live import transcribe_live
+
+        transcribe_live(str(files[0]), model, format, language, beams, lm, chunk, typer.echo)
+        return
     if format in ("srt", "vtt") and len(files) > 1:
         raise UserError(f"one file at a time as {format}: subtitles of several cannot share an output")
     quiet()
     from hf_asr.decoding.files import transcribe_files
 
     failed = False
-    for file, text in transcribe_files(files, model, format, language, beams):
+    for file, text in transcribe_files(files, model, format, language, beams, lm):
         if text is None:
             failed = True
         else:

@@ -118,7 +118,7 @@ class Model(Section):
     )
     revision: str | None = line(None, "branch, tag or commit of the checkpoint")
     from_scratch: dict[str, Any] | None = line(
-        None, "a transformers configuration to start from random weights; used when `checkpoint` is not given"
+        None, "a configuration to start from random weights, e.g. {model_type: deepspeech2, size: base}"
     )
     config: dict[str, Any] = line({}, "values that replace the checkpoint's own, e.g. mask_time_prob: 0.05")
     freeze: tuple[Literal["feature_encoder", "encoder", "decoder", "all_but_norms"], ...] = line(
@@ -191,7 +191,7 @@ class Baseline(Section):
     """A network from random weights on the same clips, so that one sees what pretraining brought."""
 
     from_scratch: Literal["small", "same"] | dict[str, Any] = line(
-        "small", "a small network that hears a mel spectrogram, the checkpoint's own shape, or a configuration"
+        "small", "`small`: DeepSpeech2; `same`: the checkpoint's own shape; or a configuration"
     )
     units: Units = line(Units(), "units of its head")
     training: Training | None = line(None, "its own budget and optimiser; default those of the run")
@@ -199,7 +199,7 @@ class Baseline(Section):
     @model_validator(mode="after")
     def _has_a_type(self) -> "Baseline":
         if isinstance(self.from_scratch, dict) and "model_type" not in self.from_scratch:
-            raise ValueError("from_scratch needs `model_type`, e.g. wav2vec2-bert")
+            raise ValueError("from_scratch needs `model_type`, e.g. deepspeech2")
         return self
 
 
