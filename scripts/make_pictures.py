@@ -1,9 +1,12 @@
-"""Draws docs/pictures/augment-*.png: an embedded prompt before and after each change of training clips.
+"""Draws docs/pictures: augment-*.png, an embedded prompt before and after each change of training clips; explain.png.
 
-.venv/bin/python scripts/make_pictures.py
+.venv/bin/python scripts/make_pictures.py [explain]    explain.png and the text beside it in docs/explain.md alone
 """
 
 import io
+import shutil
+import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,8 @@ from matplotlib import pyplot
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 CLIPS = Path(hf_asr.__file__).parent / "assets" / "prompts-en" / "clips"
 CLIP = "en-tt-monkeysintro.ogg"  # "They have been carried away by monkeys"
+EXPLAINED = "en-conf-extended.ogg"  # "The conference has been extended"
+DOCS = PICTURES.parent / "explain.md"
 WINDOW, HOP = 400, 80  # samples: 25 ms, every 5 ms
 SHOWN = (-80, -20)  # dB, from black to the brightest; 0 is the loudest spot of the clip as it was
 COLOURS, SHADES = 96, 40  # of a picture, and of its spectrograms: they are noise, which packs badly
@@ -58,6 +63,7 @@ def main() -> None:
         for epoch in (1, 2, 3)
     ]
     spectrograms("all", [("as it was", clip), *epochs])
+    explained()
 
 
 def read(name: str) -> Samples:
@@ -148,10 +154,42 @@ def save(figure: Any, name: str) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=105, metadata={"Software": None})
     pyplot.close(figure)
-    path = PICTURES / f"augment-{name}.png"
+    pack(drawn, PICTURES / f"augment-{name}.png")
+
+
+def pack(drawn: io.BytesIO, path: Path) -> None:
     Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
 
+def explained() -> None:
+    """The page of `hf-asr explain` in a browser, down to the text that is read; its terminal output into the docs."""
+    from playwright.sync_api import sync_playwright
+
+    from hf_asr.app import explain_page, explain_text
+    from hf_asr.app.explain import explain
+
+    found = explain(CLIPS / EXPLAINED, "embedded:micro")
+    text = explain_text.text(found)
+    page = DOCS.read_text(encoding="utf-8")
+    begin, end = "<!-- steps 4 to 6 -->\n", "\n<!-- end -->"
+    before, _, rest = page.partition(begin)
+    steps = text[text.index("\n4  ") + 1 :].rstrip()
+    DOCS.write_text(f"{before}{begin}```\n{steps}\n```{rest[rest.index(end) :]}", encoding="utf-8")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        file = Path(folder, "explain.html")
+        file.write_text(explain_page.page(found), encoding="utf-8")
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 1060, "height": 900}, color_scheme="light")
+        shown.goto(file.as_uri())
+        last = shown.locator(".score .result").bounding_box()
+        assert last is not None
+        size = {"x": 0, "y": 0, "width": 1060, "height": last["y"] + last["height"] + 12}
+        drawn = io.BytesIO(shown.screenshot(full_page=True, clip=size))
+        browser.close()
+    pack(drawn, PICTURES / "explain.png")
+
+
 if __name__ == "__main__":
-    main()
+    explained() if sys.argv[1:] == ["explain"] else main()

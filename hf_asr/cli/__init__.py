@@ -2,7 +2,7 @@
 
 import sys
 
-from hf_asr.cli import finetune, measure, use  # noqa: F401  # each adds its commands
+from hf_asr.cli import explain, finetune, measure, use  # noqa: F401  # each adds its commands
 from hf_asr.cli.shared import app, recipes
 from hf_asr.errors import UserError
 
