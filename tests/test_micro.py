@@ -89,4 +89,7 @@ def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
     sources |= {"data__splits__test": 20, "training__max_minutes": 0.05, "guards": "[]"}
     done = small.hf_asr(*small.command(Path("micro"), tmp_path / "run", **sources))
     assert done.returncode == 0, done.stderr
-    assert run.read_json(tmp_path / "run" / run.RESULTS)["systems"]["fine-tuned"]["parameters"] == 5_356_350
+    parameters = run.read_json(tmp_path / "run" / run.RESULTS)["systems"]["fine-tuned"]["parameters"]
+    missing, rest = divmod(5_356_350 - parameters, 256 + 1)  # of the head: letters that a minute of speech has not
+    assert rest == 0
+    assert 0 <= missing <= 6
