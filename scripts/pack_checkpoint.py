@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hf_asr import run
+from hf_asr.decoding.decoder import ALPHABET, SETTINGS
 from hf_asr.publish.card import card
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "hf_asr" / "checkpoints"
@@ -33,7 +34,8 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for path in source.iterdir():
-        if path.suffix != ".safetensors":
+        # a language model stays behind: it knows the sentences of the training data, and is larger than the network
+        if path.is_file() and path.suffix != ".safetensors" and path.name not in (SETTINGS, ALPHABET):
             shutil.copy(path, folder)
     weights = {name: tensor.to(torch.float16) for name, tensor in load_file(source / "model.safetensors").items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

@@ -224,7 +224,7 @@ def test_overrides_that_fit_nowhere(here: Path, override: str, place: str, told:
 
 def test_files_and_names_that_are_not_there(here: Path) -> None:
     for name, told in [
-        ("quikstart", "no such file (did you mean `quickstart`?); shipped recipes: common-voice, "),
+        ("quikstart", "no such file (did you mean `quickstart`?); shipped recipes: adapt-speaker, "),
         ("clips", "is a folder without a recipe.yaml"),
         ("runs/x.yaml", "no such file"),
     ]:
@@ -270,6 +270,7 @@ def test_shipped_recipes_load_and_come_back_from_what_is_dumped(name: str, tmp_p
 def test_the_shipped_are_these_with_a_purpose_each() -> None:
     shipped = dict(recipe_file.shipped())
     names = {"quickstart", "ljspeech", "ljspeech-whisper", "common-voice", "whisper-lora", "my-voice", "micro"}
+    names |= {"deepspeech2", "adapt-speaker"}
     assert set(shipped) == names
     assert all(len(purpose) > 20 for purpose in shipped.values())
 

@@ -35,7 +35,7 @@ from hf_asr.recipe.fields import Number, Section, Share, Whole, line
 from hf_asr.screen import say
 from hf_asr.text.pronunciation import Pronunciations
 
-SETTINGS, FOLDER, ARPA = "decoder.json", "language_model", "lm.arpa"
+SETTINGS, FOLDER, ARPA, ALPHABET = "decoder.json", "language_model", "lm.arpa", "alphabet.json"
 BESIDE = ("attrs.json", "unigrams.txt")  # what else lies in FOLDER
 
 
@@ -141,7 +141,7 @@ def _beside(decoder: Decoder, recogniser: Recogniser, folder: Path) -> None:
     theirs = {"alpha": weights.alpha, "beta": weights.beta, "unk_score_offset": weights.unknown, "score_boundary": True}
     run.write_json(folder / FOLDER / BESIDE[0], theirs)
     run.write(folder / FOLDER / BESIDE[1], "".join(f"{word}\n" for word in words))
-    run.write(folder / "alphabet.json", json.dumps({"labels": _labels(recogniser), "is_bpe": False}))
+    run.write(folder / ALPHABET, json.dumps({"labels": _labels(recogniser), "is_bpe": False}))
 
 
 def _labels(recogniser: Recogniser) -> list[str]:
