@@ -3,18 +3,26 @@
 Its files are saved with its weights, so that `pipeline(..., trust_remote_code=True)` needs nothing of this package.
 """
 
+from collections.abc import Callable
+
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC
 
 from hf_asr.models.deepspeech2.configuration_deepspeech2 import DeepSpeech2Config
 from hf_asr.models.deepspeech2.feature_extraction_deepspeech2 import DeepSpeech2FeatureExtractor
 from hf_asr.models.deepspeech2.modeling_deepspeech2 import DeepSpeech2ForCTC
 
+__all__ = ["DeepSpeech2Config", "DeepSpeech2FeatureExtractor", "DeepSpeech2ForCTC", "extractor_for"]
+
 AutoConfig.register("deepspeech2", DeepSpeech2Config)
 AutoModelForCTC.register(DeepSpeech2Config, DeepSpeech2ForCTC)
 AutoFeatureExtractor.register(DeepSpeech2Config, DeepSpeech2FeatureExtractor)
-DeepSpeech2Config.register_for_auto_class()
-DeepSpeech2ForCTC.register_for_auto_class("AutoModelForCTC")
-DeepSpeech2FeatureExtractor.register_for_auto_class()
+for kind, auto in (
+    (DeepSpeech2Config, "AutoConfig"),
+    (DeepSpeech2ForCTC, "AutoModelForCTC"),
+    (DeepSpeech2FeatureExtractor, "AutoFeatureExtractor"),
+):
+    register: Callable[[str], None] = kind.register_for_auto_class
+    register(auto)  # save_pretrained then writes the code beside the weights
 
 
 def extractor_for(config: DeepSpeech2Config) -> DeepSpeech2FeatureExtractor:

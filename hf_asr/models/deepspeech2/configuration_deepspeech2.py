@@ -72,7 +72,7 @@ class DeepSpeech2Config(PreTrainedConfig):
                 setattr(self, name, value)
         if any(length % 2 == 0 for kernel in self.conv_kernels or [] for length in kernel):
             raise ValueError(f"conv_kernels must be odd, got {self.conv_kernels}")
-        super().__post_init__(**kwargs)
+        super().__post_init__(**kwargs)  # type: ignore[no-untyped-call]
 
     @property
     def inputs_to_logits_ratio(self) -> int:

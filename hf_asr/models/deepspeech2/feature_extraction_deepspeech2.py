@@ -88,7 +88,8 @@ class DeepSpeech2FeatureExtractor(SequenceFeatureExtractor):
         window = torch.hann_window(self.win_length, device=waves.device)
         spectrum = torch.fft.rfft(waves.unfold(-1, self.win_length, self.hop_length) * window, self.n_fft)
         filters = mel_filters(self.feature_size, self.n_fft, self.sampling_rate).to(waves.device)
-        return (spectrum.abs().square() @ filters + FLOOR).log()
+        power: Tensor = spectrum.abs().square() @ filters
+        return (power + FLOOR).log()
 
     def _normalised(self, features: Tensor, mask: Tensor) -> Tensor:
         if self.normalise == "fixed":

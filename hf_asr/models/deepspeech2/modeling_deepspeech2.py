@@ -23,6 +23,9 @@ class SequenceNorm(nn.Module):
     shift, the same for every frame.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
@@ -56,7 +59,7 @@ class SequenceNorm(nn.Module):
 class Convolutions(nn.Module):
     """Two-dimensional convolutions over time and frequency, each normalised and clipped to 0 to 20."""
 
-    def __init__(self, config: DeepSpeech2Config) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
         self.strides = [time for time, _ in config.conv_strides]
         channels, bins = 1, config.num_mel_bins
@@ -102,7 +105,7 @@ class Recurrent(nn.Module):
         """[batch, frames, size] to [batch, frames, hidden size]; what stands in the padding means nothing."""
         mask = own_frames(hidden.shape[1], lengths)
         hidden = self.norm(hidden.transpose(1, 2), mask).transpose(1, 2).contiguous()
-        found = self.forth(hidden)[0]
+        found: Tensor = self.forth(hidden)[0]
         if self.back is not None:
             turned = reversal(hidden.shape[1], lengths)[..., None]
             back = self.back(hidden.gather(1, turned.expand_as(hidden)))[0]
@@ -120,7 +123,8 @@ class Lookahead(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """[batch, frames, size], 0 in the padding, to the same shape."""
-        return self.convolution(nn.functional.pad(hidden.transpose(1, 2), (0, self.frames))).transpose(1, 2)
+        found: Tensor = self.convolution(nn.functional.pad(hidden.transpose(1, 2), (0, self.frames)))
+        return found.transpose(1, 2)
 
 
 def own_frames(longest: int, lengths: Tensor) -> Tensor:
@@ -140,16 +144,17 @@ class DeepSpeech2PreTrainedModel(PreTrainedModel):
     main_input_name = "input_features"
 
     def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
+        super()._init_weights(module)  # type: ignore[no-untyped-call]
         # by transformers' own functions, which leave alone what was loaded
         if isinstance(module, nn.Conv2d):
             init.kaiming_normal_(module.weight)
         elif isinstance(module, nn.GRU):
-            size = module.hidden_size
-            init.xavier_uniform_(module.weight_ih_l0)
-            init.copy_(module.weight_hh_l0, torch.cat([nn.init.orthogonal_(torch.empty(size, size)) for _ in range(3)]))
-            init.zeros_(module.bias_ih_l0)
-            init.zeros_(module.bias_hh_l0)
+            size, weights = module.hidden_size, dict(module.named_parameters())
+            init.xavier_uniform_(weights["weight_ih_l0"])
+            gates = [nn.init.orthogonal_(torch.empty(size, size)) for _ in range(3)]
+            init.copy_(weights["weight_hh_l0"], torch.cat(gates))
+            init.zeros_(weights["bias_ih_l0"])
+            init.zeros_(weights["bias_hh_l0"])
         elif isinstance(module, SequenceNorm):
             init.ones_(module.weight)
             init.zeros_(module.bias)
@@ -164,7 +169,7 @@ class DeepSpeech2PreTrainedModel(PreTrainedModel):
 class DeepSpeech2Model(DeepSpeech2PreTrainedModel):
     """Spectrogram to hidden states: convolutions, recurrent layers and, when streaming, the lookahead."""
 
-    def __init__(self, config: DeepSpeech2Config) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.feature_extractor = Convolutions(config)
         sizes = [self.feature_extractor.size] + [config.hidden_size] * (config.num_hidden_layers - 1)
@@ -172,7 +177,7 @@ class DeepSpeech2Model(DeepSpeech2PreTrainedModel):
         self.lookahead = Lookahead(config.hidden_size, config.lookahead) if config.streaming else None
         self.norm = SequenceNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.hidden_dropout)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(self, input_features: Tensor, lengths: Tensor) -> Tensor:
         """[batch, frames, bins] and each clip's own frames to hidden states [batch, fewer frames, hidden size]."""
@@ -184,17 +189,18 @@ class DeepSpeech2Model(DeepSpeech2PreTrainedModel):
         own = own_frames(hidden.shape[1], lengths)
         if self.lookahead is not None:
             hidden = self.lookahead(hidden * own[..., None]).clamp(-20, 20)
-        return self.norm(hidden.transpose(1, 2), own).transpose(1, 2)
+        found: Tensor = self.norm(hidden.transpose(1, 2), own)
+        return found.transpose(1, 2)
 
 
 class DeepSpeech2ForCTC(DeepSpeech2PreTrainedModel):
     """DeepSpeech2 that writes: logits of the units in each frame."""
 
-    def __init__(self, config: DeepSpeech2Config) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.deepspeech2 = DeepSpeech2Model(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -215,7 +221,7 @@ class DeepSpeech2ForCTC(DeepSpeech2PreTrainedModel):
             lengths = attention_mask.sum(-1)
         logits = self.lm_head(self.deepspeech2(input_features, lengths))
         return CausalLMOutput(
-            loss=None if labels is None else self._loss(logits, labels, lengths),  # type: ignore[arg-type]
+            loss=None if labels is None else self._loss(logits, labels, lengths),
             logits=logits,
         )
 

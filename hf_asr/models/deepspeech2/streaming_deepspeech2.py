@@ -64,7 +64,8 @@ class Stream:
         hidden = self._looked_ahead(hidden, last)
         mask = torch.ones(hidden.shape[:2], device=device)
         hidden = self.inner.norm(hidden.transpose(1, 2), mask).transpose(1, 2)
-        return self.network.lm_head(hidden)[0]
+        logits: Tensor = self.network.lm_head(hidden)
+        return logits[0]
 
     def _convolved(self, hidden: Tensor, last: bool) -> Tensor:
         front = self.inner.feature_extractor
