@@ -13,6 +13,7 @@ from hf_asr.recipe import Data, Source, Splits, Text
 from hf_asr.recipe import file as recipe_file
 from tests import small
 
+pytestmark = pytest.mark.slow
 PROMPTS = small.ROOT / "hf_asr" / "assets" / "prompts-en" / "clips"
 SHAPE = "{model_type: deepspeech2, hidden_size: 24, num_hidden_layers: 1, conv_channels: 4}"
 

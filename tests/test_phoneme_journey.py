@@ -11,6 +11,7 @@ from hf_asr.recipe import Text
 from hf_asr.text.normalise import normalise
 from tests import small
 
+pytestmark = pytest.mark.slow
 PROMPTS = small.ROOT / "hf_asr" / "assets" / "prompts-en"
 WITHOUT = ("please", "number")  # words that the lexicon lacks
 
