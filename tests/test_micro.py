@@ -56,7 +56,7 @@ def test_quickstart_in_seconds(tmp_path: Path) -> None:
     done = small.hf_asr(*small.command(Path("quickstart"), tmp_path / "run", **settings))
     assert done.returncode == 0, done.stderr
     systems = run.read_json(tmp_path / "run" / run.RESULTS)["systems"]
-    assert list(systems) == ["zero-shot", "fine-tuned", "baseline"]
+    assert list(systems) == ["zero-shot", "fine-tuned", "fine-tuned + LM", "baseline"]
     assert "known" in systems["fine-tuned"]["about"]  # digits are new to it, its letters are not
     cer = {name: system["contexts"]["pipeline"]["cer"] for name, system in systems.items()}
     assert cer["zero-shot"] < 0.6 < cer["baseline"]
