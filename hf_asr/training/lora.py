@@ -1,5 +1,6 @@
 """LoRA (arXiv:2106.09685) around any recogniser, and back to a plain network."""
 
+import warnings
 from typing import Any
 
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -30,7 +31,10 @@ def adapted(recogniser: Recogniser, lora: recipe.Lora | None) -> Any:
         # a new CTC head is random: matrices beside it would not do
         modules_to_save=["lm_head"] if recogniser.family == "ctc" else None,
     )
-    return get_peft_model(recogniser.model, settings)
+    with warnings.catch_warnings():
+        # peft asks transformers 5.23 for a property by its old name
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        return get_peft_model(recogniser.model, settings)
 
 
 def merged(network: Any) -> Any:
