@@ -50,6 +50,7 @@ def test_an_unknown_name_is_told(tmp_path: Path) -> None:
     assert "did you mean `micro`" in done.stderr
 
 
+@pytest.mark.slow
 def test_quickstart_in_seconds(tmp_path: Path) -> None:
     """The shipped recipe, cut short: zero-shot, fine-tuned and from scratch on the same clips."""
     settings = {"training__max_minutes": 0.02, "baseline__training__max_minutes": 0.02, "data__sources__0__hours": 0.1}
