@@ -275,6 +275,13 @@ def test_the_shipped_are_these_with_a_purpose_each() -> None:
     assert all(len(purpose) > 20 for purpose in shipped.values())
 
 
+def test_norms_alone_and_lora_exclude_each_other() -> None:
+    given = ("model.freeze=[all_but_norms]", "guards=[]")
+    assert recipe_file.load("adapt-speaker", (*given, "model.lora=null"), check_exists=False).model.lora is None
+    with pytest.raises(RecipeError, match="lora freezes them"):
+        recipe_file.load("adapt-speaker", given, check_exists=False)
+
+
 def test_what_is_dumped_is_read_the_same() -> None:
     words = [
         "no",

@@ -133,6 +133,8 @@ class Model(Section):
             raise ValueError("needs `checkpoint` (a Hub id or folder) or `from_scratch` (a configuration)")
         if self.checkpoint is None and "model_type" not in (self.from_scratch or {}):
             raise ValueError("from_scratch needs `model_type`, e.g. wav2vec2")
+        if "all_but_norms" in self.freeze and self.lora is not None:
+            raise ValueError("freeze: all_but_norms trains the norms, and lora freezes them: set `lora: null`")
         return self
 
 
