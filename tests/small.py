@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,3 +66,18 @@ def hf_asr(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         timeout=600,
         check=False,
     )
+
+
+def plain_pipeline(
+    model: Path, samples: np.ndarray, folder: Path, trust: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """What pipeline() prints for samples at 16 kHz, in a process that cannot import hf_asr; `folder` holds them."""
+    np.save(folder / "clip.npy", samples)
+    code = (
+        "import sys; sys.modules['hf_asr'] = None\n"
+        "import numpy, transformers\n"
+        "asr = transformers.pipeline('automatic-speech-recognition',"
+        f" model={str(model)!r}, trust_remote_code={trust})\n"
+        f"print(asr(numpy.load({str(folder / 'clip.npy')!r}))['text'])\n"
+    )
+    return hf_asr("-c", code)

@@ -31,13 +31,7 @@ def test_it_is_small_and_attributed() -> None:
 
 def test_pipeline_reads_a_real_clip_in_a_process_without_hf_asr(tmp_path: Path) -> None:
     clip = PROMPTS / "clips" / "en-vm-goodbye.ogg"
-    code = (
-        "import sys; sys.modules['hf_asr'] = None\n"
-        "import soundfile, transformers\n"
-        f"asr = transformers.pipeline('automatic-speech-recognition', model={str(MICRO)!r})\n"
-        f"print(asr(soundfile.read({str(clip)!r}, dtype='float32')[0])['text'])\n"
-    )
-    done = small.hf_asr("-c", code)
+    done = small.plain_pipeline(MICRO, soundfile.read(clip, dtype="float32")[0], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "o" in done.stdout
     ours = small.hf_asr("-m", "hf_asr", "transcribe", str(clip), "--model", "embedded:micro")

@@ -228,18 +228,11 @@ def test_frames_are_counted_and_batches_read_as_clips_alone(tmp_path: Path) -> N
 
 def test_pipeline_reads_it_in_a_process_without_hf_asr(tmp_path: Path) -> None:
     folder, recogniser = saved(tmp_path)
-    np.save(tmp_path / "clip.npy", clips(40_123)[0])
-    code = (
-        "import sys; sys.modules['hf_asr'] = None\n"
-        "import numpy, transformers\n"
-        f"asr = transformers.pipeline('automatic-speech-recognition', model={str(folder)!r}, trust_remote_code=True)\n"
-        f"print(asr(numpy.load({str(tmp_path / 'clip.npy')!r}))['text'])\n"
-    )
-    done = small.hf_asr("-c", code)
+    done = small.plain_pipeline(folder, clips(40_123)[0], tmp_path, trust=True)
     assert done.returncode == 0, done.stderr
     path = log_posteriors(recogniser, clips(40_123))[0].argmax(-1)
     assert done.stdout.strip() == recogniser.processor.tokenizer.decode(path.tolist()).strip()
-    untrusted = small.hf_asr("-c", code.replace("True)", "False)"))
+    untrusted = small.plain_pipeline(folder, clips(40_123)[0], tmp_path)
     assert untrusted.returncode != 0
     assert "trust_remote_code" in untrusted.stderr
 
