@@ -78,6 +78,28 @@ def test_compare_runs_and_a_model(compared: Path) -> None:
     assert "20 clips" in page or "7 of 7" in page
 
 
+def test_language_models_are_compared_with_each_other(compared: Path, tmp_path: Path) -> None:
+    for name, order in (("one", 2), ("two", 3)):
+        done = small.hf_asr(
+            *small.command(
+                *(compared.parent / "small.yaml", tmp_path / name),
+                training__max_steps=1,
+                decoding__lm=f"{{order: {order}, alpha: 0.5, beta: 1}}",
+            )
+        )
+        assert done.returncode == 0, done.stderr
+    found = compare_runs([tmp_path / "one", compared, tmp_path / "two"])
+    assert list(found.systems) == ["one", "run", "two", "one + LM", "two + LM"]
+    pairs = [(each["system"], each["against"]) for each in found.comparisons]
+    assert pairs == [("one", "run"), ("one", "two"), ("one + LM", "two + LM")]
+    told = run.read_json(tmp_path / "two" / run.RESULTS)["systems"]["fine-tuned + LM"]
+    assert found.systems["two + LM"] == told
+    # the first has none: nothing to hold the other's against
+    without = compare_runs([compared, tmp_path / "one"])
+    assert "one + LM" in without.systems
+    assert {each["against"] for each in without.comparisons} == {"one", "baseline"}
+
+
 def test_runs_on_different_clips_are_not_compared(compared: Path, tmp_path: Path) -> None:
     other = small.hf_asr(
         *small.command(compared.parent / "small.yaml", tmp_path / "other", training__max_steps=1, data__splits__seed=5)

@@ -1,4 +1,5 @@
-"""Several systems on the same clips: finished runs, and any other model read on their test side."""
+"""Several systems on the same clips: finished runs, with and without their language models, and any other model read
+on their test side."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from hf_asr.evaluation.results import (
     BASELINE,
     FINE_TUNED,
     PIPELINE,
+    WITH_LM,
     ZERO_SHOT,
     System,
     comparisons,
@@ -24,7 +26,10 @@ from hf_asr.models.recogniser import CheckpointError
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows as in results.json: systems by name, and the first run's model against each of the others."""
+    """Rows as in results.json: systems by name, and the first run's model against each of the others.
+
+    With its language model the first run is held against the others with theirs.
+    """
 
     name: str
     normaliser: str
@@ -41,6 +46,7 @@ def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Compari
     results = [_finished(folder) for folder in folders]
     first, told = folders[0], results[0]
     found: dict[str, System] = {}
+    fused: dict[str, System] = {}
     if ZERO_SHOT in told["systems"]:
         found[ZERO_SHOT] = read_system(first, ZERO_SHOT)
     names = [_free(found, folder.resolve().name) for folder in folders]
@@ -50,6 +56,8 @@ def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Compari
             raise run.RunError(f"{folder} was scored with {one['normaliser']}, {first} with {told['normaliser']}")
         name = _free(found, name)
         found[name] = read_system(folder, FINE_TUNED)
+        if WITH_LM in one["systems"]:
+            fused[f"{name} + LM"] = read_system(folder, WITH_LM)
         same = one["parity"]
         parity[name] = f"{same.get('what', TEXT)} on {same['equal']} of {same['clips']}"
         _same_clips(first, found[names[0]], folder, found[name])
@@ -57,7 +65,10 @@ def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Compari
         found[BASELINE] = read_system(first, BASELINE)
     for model in models:
         found[_free(found, model)] = _model(model, first)
-    return Comparison(told["name"], told["normaliser"], rows(found), tuple(comparisons(found, names[0])), parity)
+    verdicts = list(comparisons(found, names[0]))
+    if (first_fused := f"{names[0]} + LM") in fused:
+        verdicts += comparisons(fused, first_fused)
+    return Comparison(told["name"], told["normaliser"], rows(found | fused), tuple(verdicts), parity)
 
 
 def markdown(found: Comparison) -> str:
