@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hf_asr.app import explain_ice_cream as case
-from hf_asr.app.explain_ice_cream import ALPHA, ALPHABET, BETA, NAMES, SOUND, WIDE, heard
 from hf_asr.decoding.alphabet import Alphabet
 from hf_asr.decoding.beam import search
 from hf_asr.decoding.ngram import NGram
+from hf_asr.explain import ice_cream as case
+from hf_asr.explain.ice_cream import ALPHA, ALPHABET, BETA, NAMES, SOUND, WIDE, heard
 
 DOCS = Path(__file__).parents[1] / "docs" / "decoding.md"
 

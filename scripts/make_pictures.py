@@ -166,20 +166,20 @@ def explained() -> None:
     """The page of `hf-asr explain` in a browser, down to the text that is read; its terminal output into the docs."""
     from playwright.sync_api import sync_playwright
 
-    from hf_asr.app import explain_page, explain_text
-    from hf_asr.app.explain import explain
+    from hf_asr.explain import page, text
+    from hf_asr.explain.steps import explain
 
     found = explain(CLIPS / EXPLAINED, "embedded:micro")
-    text = explain_text.text(found)
-    page = DOCS.read_text(encoding="utf-8")
+    told = text.text(found)
+    document = DOCS.read_text(encoding="utf-8")
     begin, end = "<!-- steps 4 to 6 -->\n", "\n<!-- end -->"
-    before, _, rest = page.partition(begin)
-    steps = text[text.index("\n4  ") + 1 :].rstrip()
+    before, _, rest = document.partition(begin)
+    steps = told[told.index("\n4  ") + 1 :].rstrip()
     DOCS.write_text(f"{before}{begin}```\n{steps}\n```{rest[rest.index(end) :]}", encoding="utf-8")
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         file = Path(folder, "explain.html")
-        file.write_text(explain_page.page(found), encoding="utf-8")
+        file.write_text(page.page(found), encoding="utf-8")
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         shown = browser.new_page(viewport={"width": 1060, "height": 900}, color_scheme="light")
         shown.goto(file.as_uri())

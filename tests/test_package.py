@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hf_asr"
 # Lowest first; a room imports from itself and from those before it.
 ROOMS = ["errors", "recipe", "run", "screen", "text", "data", "models", "decoding", "evaluation"]
-ROOMS += ["report", "publish", "training", "app", "show", "cli", "__main__"]
+ROOMS += ["report", "publish", "training", "app", "explain", "show", "cli", "__main__"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 260  # lines of a module
 EMBEDDED_BYTES = 8_000_000

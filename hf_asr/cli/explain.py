@@ -28,18 +28,19 @@ def explain(
         raise UserError(f"--output {output}: the page is HTML, so name it {output.with_suffix('.html')}")
     quiet()
     from hf_asr import run
-    from hf_asr.app import explain_page, explain_text
-    from hf_asr.app.explain import explain as follow
+    from hf_asr.explain import page as pages
+    from hf_asr.explain import text
+    from hf_asr.explain.steps import explain as follow
 
     if clip is None:
-        typer.echo(explain_text.demonstration(), nl=False)
-        page = explain_page.demonstration
+        typer.echo(text.demonstration(), nl=False)
+        page = pages.demonstration
     else:
         found = follow(clip, str(model), lm, language)
-        typer.echo(explain_text.text(found), nl=False)
+        typer.echo(text.text(found), nl=False)
 
         def page() -> str:
-            return explain_page.page(found)
+            return pages.page(found)
 
     if output is None:
         typer.echo("\n--output FILE.html makes one page of it, with pictures and the sound.")

@@ -6,11 +6,11 @@ from textwrap import wrap
 
 import numpy as np
 
-from hf_asr.app import explain_ice_cream as ice_cream
-from hf_asr.app.explain import Clip, Explained, Heard, Run, kept, runs, top
-from hf_asr.app.explain_pictures import loudness, powers
-from hf_asr.app.explain_search import Change, Kept, Reading, Search
-from hf_asr.app.explain_whisper import Written
+from hf_asr.explain import ice_cream
+from hf_asr.explain.pictures import loudness, powers
+from hf_asr.explain.search import Change, Kept, Reading, Search
+from hf_asr.explain.steps import Clip, Explained, Heard, Run, kept, runs, top
+from hf_asr.explain.whisper import Written
 
 WIDE = 84  # columns of a picture or a path
 LISTED = 60  # rows of a table before it is cut short; the page has all

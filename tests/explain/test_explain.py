@@ -14,10 +14,6 @@ import pytest
 import soundfile
 
 from hf_asr import recipe
-from hf_asr.app import explain_ice_cream as ice_cream
-from hf_asr.app import explain_page, explain_pictures, explain_text
-from hf_asr.app.explain import Explained, explain, hear, kept, listen, runs, top
-from hf_asr.app.explain_search import FUSED, Search, log_p, plain, search
 from hf_asr.data.audio import RATE, AudioError, decode
 from hf_asr.decoding import decoder as decoders
 from hf_asr.decoding.alphabet import Alphabet
@@ -25,6 +21,11 @@ from hf_asr.decoding.ctc import log_posteriors
 from hf_asr.decoding.kneser_ney import estimate
 from hf_asr.decoding.ngram import log10_probability
 from hf_asr.decoding.transcribe import transcribe_recording
+from hf_asr.explain import ice_cream, pictures
+from hf_asr.explain import page as explain_page
+from hf_asr.explain import text as explain_text
+from hf_asr.explain.search import FUSED, Search, log_p, plain, search
+from hf_asr.explain.steps import Explained, explain, hear, kept, listen, runs, top
 from hf_asr.models import checkpoints
 from hf_asr.models.recogniser import CheckpointError, Recogniser
 from hf_asr.text.pronunciation import Pronunciations
@@ -250,7 +251,7 @@ def test_names_are_text_on_the_page(tmp_path: Path, found: Explained) -> None:
 
 
 def test_a_picture_has_the_pixels_it_was_given() -> None:
-    address = explain_pictures.sure(np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), blank=1)
+    address = pictures.sure(np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]), blank=1)
     data = base64.b64decode(address.removeprefix("data:image/png;base64,"))
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     parts, at = {}, 8
@@ -271,11 +272,11 @@ def test_a_tone_is_bright_where_it_sounds() -> None:
     """1 kHz is bin 32 of 512 at 16 kHz; it begins after half a second."""
     time = np.arange(RATE) / RATE
     tone = np.where(time >= 0.5, np.sin(2 * np.pi * 1000 * time), 0).astype(np.float32)
-    level = explain_pictures.powers(tone)
+    level = pictures.powers(tone)
     assert level.shape == (257, 100)
-    assert (level.max(), level.min()) == (0, explain_pictures.FLOOR)
+    assert (level.max(), level.min()) == (0, pictures.FLOOR)
     assert set(level[:, 52:99].argmax(axis=0)) == {32}
-    assert level[:, :49].max() == explain_pictures.FLOOR
+    assert level[:, :49].max() == pictures.FLOOR
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ docs/decoding.md tells the same case, with figures that scripts/ice_cream.py tak
 
 import numpy as np
 
-from hf_asr.app.explain import Heard, kept, runs
-from hf_asr.app.explain_search import Way, search
 from hf_asr.decoding.alphabet import Alphabet
 from hf_asr.decoding.beam import Fusion
 from hf_asr.decoding.decoder import Weights
@@ -15,6 +13,8 @@ from hf_asr.decoding.hypothesis import Word
 from hf_asr.decoding.kneser_ney import estimate
 from hf_asr.decoding.lexicon import lexicon
 from hf_asr.decoding.ngram import Floats, NGram
+from hf_asr.explain.search import Way, search
+from hf_asr.explain.steps import Heard, kept, runs
 
 SENTENCES = """in summer we eat ice cream
 they eat ice cream at the sea

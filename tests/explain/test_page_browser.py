@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hf_asr.app import explain_page
-from hf_asr.app.explain import explain
+from hf_asr.explain import page as explain_page
+from hf_asr.explain.steps import explain
 from tests.app import build
 
 pytestmark = pytest.mark.slow

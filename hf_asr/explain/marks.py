@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from hf_asr.app import explain_pictures as pictures
-from hf_asr.app.explain import Heard, Run, kept, runs, top
-from hf_asr.app.explain_search import Kept, Search
-from hf_asr.app.explain_text import name, spelled, tenths, visible
-from hf_asr.app.explain_whisper import Written
+from hf_asr.explain import pictures
+from hf_asr.explain.search import Kept, Search
+from hf_asr.explain.steps import Heard, Run, kept, runs, top
+from hf_asr.explain.text import name, spelled, tenths, visible
+from hf_asr.explain.whisper import Written
 from hf_asr.models.whisper import FRAMES_PER_SECOND
 from hf_asr.report.figures import ticks
 

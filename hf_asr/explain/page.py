@@ -14,13 +14,12 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from hf_asr import __version__, report
-from hf_asr.app import explain_ice_cream as ice_cream
-from hf_asr.app import explain_pictures as pictures
-from hf_asr.app.explain import Clip, Explained
-from hf_asr.app.explain_marks import ctc, whisper
-from hf_asr.app.explain_text import times
-from hf_asr.app.explain_whisper import Written
 from hf_asr.data.audio import RATE
+from hf_asr.explain import ice_cream, pictures
+from hf_asr.explain.marks import ctc, whisper
+from hf_asr.explain.steps import Clip, Explained
+from hf_asr.explain.text import times
+from hf_asr.explain.whisper import Written
 from hf_asr.report.page import policy
 
 HERE = Path(__file__).parent
@@ -50,11 +49,11 @@ def _render(shown: dict[str, Any]) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"score": score, "signed": signed, "times": times}
     wide = "".join(f"#case{at} {{ --wide: {case['wide']}px; }}\n" for at, case in enumerate(shown["cases"]))
-    looks = (Path(report.__file__).with_name("style.css"), HERE / "explain.css")
+    looks = (Path(report.__file__).with_name("style.css"), HERE / "page.css")
     style = "".join(path.read_text(encoding="utf-8") for path in looks) + wide
-    script = (HERE / "explain.js").read_text(encoding="utf-8")
+    script = (HERE / "page.js").read_text(encoding="utf-8")
     inside = {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}
-    return environment.get_template("explain.html").render(shown, version=__version__, **inside)
+    return environment.get_template("page.html").render(shown, version=__version__, **inside)
 
 
 def score(value: float) -> str:

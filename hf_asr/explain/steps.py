@@ -1,7 +1,7 @@
 """One clip followed step by step, from sound to text: what `hf-asr explain` shows, computed and not yet drawn.
 
 The steps are those of transcribe, called one by one: the same logits, the same best path, the same search. Whisper's
-are in hf_asr.app.explain_whisper, the beam's growth and the language model's share in explain_search.
+are in hf_asr.explain.whisper, the beam's growth and the language model's share in hf_asr.explain.search.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,6 @@ import numpy as np
 import torch
 
 from hf_asr import recipe
-from hf_asr.app.explain_search import Search, plain, search, with_lm
-from hf_asr.app.explain_whisper import Written, look
 from hf_asr.app.systems import shown
 from hf_asr.data.audio import RATE, AudioError, decode
 from hf_asr.decoding.alphabet import alphabet_of
@@ -24,6 +22,8 @@ from hf_asr.decoding.hypothesis import Word
 from hf_asr.decoding.ngram import Floats
 from hf_asr.decoding.transcribe import LONG_SECONDS
 from hf_asr.errors import UserError
+from hf_asr.explain.search import Search, plain, search, with_lm
+from hf_asr.explain.whisper import Written, look
 from hf_asr.models.checkpoints import from_folder, saved_beams
 from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter
 
