@@ -21,9 +21,6 @@ from transformers import (
 from hf_asr import recipe
 from hf_asr.models import deepspeech2
 from hf_asr.models.ctc import ignore_padding
-from hf_asr.models.head import Written as Written
-from hf_asr.models.head import with_head as with_head
-from hf_asr.models.head import written_for as written_for
 from hf_asr.models.prompt import needs_language, saved_language, set_prompt
 from hf_asr.models.recogniser import CheckpointError, Family, Recogniser
 from hf_asr.text import vocabulary

@@ -36,6 +36,7 @@ from hf_asr.evaluation.results import (
     read_system,
 )
 from hf_asr.models import checkpoints
+from hf_asr.models.head import Written, with_head, written_for
 from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter, freeze, label_limit
 from hf_asr.models.scratch import scratch_model
 from hf_asr.publish.public import hub_ids
@@ -56,7 +57,7 @@ class Ready:
 
     clips: Clips
     recogniser: Recogniser
-    written: checkpoints.Written
+    written: Written
     guards: tuple[Guarded, ...]
 
 
@@ -68,9 +69,7 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         clips = load_clips(recipe.data, recipe.text, recipe.language)
         clips = with_replay(clips, recipe.training.replay, recipe.data, recipe.text, recipe.language)
     recogniser = checkpoints.load(recipe.model, recipe.whisper, recipe.language, skeleton)
-    written = checkpoints.written_for(
-        recogniser, clips.train["text"], recipe.units, recipe.language, _also_written(recipe, clips)
-    )
+    written = written_for(recogniser, clips.train["text"], recipe.units, recipe.language, _also_written(recipe, clips))
 
     def unknown(text: str) -> set[str]:
         if written.lexicon is not None:
@@ -135,7 +134,7 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
         asides[ZERO_SHOT] = look_aside(recogniser, clips.test, ready.guards, recipe, folder)
 
     set_seed(recipe.seed)
-    recogniser = checkpoints.with_head(recogniser, ready.written)
+    recogniser = with_head(recogniser, ready.written)
     say(f"[bold]model[/]  {recogniser.about}")
     recogniser, trained = train(recogniser, clips, recipe, folder)
     if state.is_main_process:

@@ -119,10 +119,10 @@ def arm(given: argparse.Namespace, family: str, path: str, folder: Path) -> dict
 
 def ours(settings: Any, ready: Any, folder: Path) -> tuple[Any, float, float]:
     from hf_asr import run
-    from hf_asr.models import checkpoints
+    from hf_asr.models.head import with_head
     from hf_asr.training.train import train
 
-    recogniser = checkpoints.with_head(ready.recogniser, ready.written)
+    recogniser = with_head(ready.recogniser, ready.written)
     recogniser, _ = train(recogniser, ready.clips, settings, folder / "run")
     looks = sum(row.get("eval_seconds", 0.0) for row in run.read_lines(folder / "run" / run.LOG))
     return recogniser, 0.0, looks
@@ -134,10 +134,10 @@ def textbook(settings: Any, ready: Any, folder: Path) -> tuple[Any, float, float
     from transformers import Trainer, TrainingArguments, set_seed
 
     from hf_asr.data.audio import decode
-    from hf_asr.models import checkpoints
+    from hf_asr.models.head import with_head
 
     set_seed(settings.seed)
-    recogniser = checkpoints.with_head(ready.recogniser, ready.written)
+    recogniser = with_head(ready.recogniser, ready.written)
     extract, whisper = recogniser.processor.feature_extractor, recogniser.family == "whisper"
     key = recogniser.model.main_input_name
 

@@ -8,6 +8,7 @@ import torch
 
 from hf_asr import recipe, run
 from hf_asr.models import checkpoints
+from hf_asr.models.head import with_head, written_for
 from hf_asr.models.recogniser import Recogniser
 from hf_asr.recipe import file as recipe_file
 from tests import small
@@ -33,7 +34,7 @@ def ctc(seed: int = 4, kind: str = "layer", units: recipe.Units | None = None) -
         "initializer_range": 0.3,
     }
     bare = checkpoints.load(recipe.Model(from_scratch=shape), recipe.Whisper(), "en")
-    found = checkpoints.with_head(bare, checkpoints.written_for(bare, ["the quick brown fox"], units or recipe.Units()))
+    found = with_head(bare, written_for(bare, ["the quick brown fox"], units or recipe.Units()))
     found.model.lm_head.weight.data *= 20
     return found
 

@@ -25,6 +25,7 @@ from hf_asr.decoding.streaming import CTCStream, Heard
 from hf_asr.decoding.transcribe import transcribe_recording
 from hf_asr.errors import UserError
 from hf_asr.models import checkpoints
+from hf_asr.models.head import with_head, written_for
 from hf_asr.models.recogniser import Recogniser, frame_counter
 from tests import small
 from tests.app import build
@@ -172,7 +173,7 @@ def test_deepspeech2_is_exact() -> None:
     torch.manual_seed(1)
     shape = {"model_type": "deepspeech2", "streaming": True, "hidden_size": 32, "num_hidden_layers": 2}
     bare = checkpoints.load(recipe.Model(from_scratch=shape), recipe.Whisper(), "en")
-    recogniser = checkpoints.with_head(bare, checkpoints.written_for(bare, ["the quick brown fox"], recipe.Units()))
+    recogniser = with_head(bare, written_for(bare, ["the quick brown fox"], recipe.Units()))
     recogniser.model.eval()
     recogniser.model.lm_head.weight.data *= 50
     samples = decode({"path": str(CLIP), "bytes": None})

@@ -11,6 +11,7 @@ from hf_asr import recipe
 from hf_asr.decoding.ctc import best_path
 from hf_asr.decoding.transcribe import RATE, transcribe, transcribe_recording, windows
 from hf_asr.models import checkpoints
+from hf_asr.models.head import with_head, written_for
 from hf_asr.models.recogniser import Recogniser, frame_counter, label_limit
 
 LENGTHS = (0.4, 2.0, 1.1, 3.7, 0.9, 2.6)
@@ -36,8 +37,8 @@ def ctc(request: pytest.FixtureRequest) -> Recogniser:
         }
     )
     bare = checkpoints.load(settings, recipe.Whisper(), "en")
-    written = checkpoints.written_for(bare, ["the quick brown fox"], recipe.Units())
-    recogniser = checkpoints.with_head(bare, written)
+    written = written_for(bare, ["the quick brown fox"], recipe.Units())
+    recogniser = with_head(bare, written)
     recogniser.model.lm_head.weight.data *= 20
     return recogniser
 

@@ -2,6 +2,7 @@
 
 from hf_asr import recipe
 from hf_asr.models import checkpoints
+from hf_asr.models.head import with_head, written_for
 from hf_asr.models.recogniser import Recogniser
 from tests import small
 
@@ -12,7 +13,7 @@ def recogniser(unit: str | None, seed: int = 0) -> Recogniser:
 
     torch.manual_seed(seed)
     found = checkpoints.load(recipe.Model(from_scratch=small.RECIPE["model"]["from_scratch"]), recipe.Whisper(), "en")
-    found = checkpoints.with_head(found, checkpoints.written_for(found, ["a b c"], recipe.Units()))
+    found = with_head(found, written_for(found, ["a b c"], recipe.Units()))
     head, tokenizer = found.model.lm_head, found.processor.tokenizer
     with torch.no_grad():
         head.weight.zero_()

@@ -14,6 +14,7 @@ from hf_asr import recipe
 from hf_asr.data.audio import decode
 from hf_asr.models import checkpoints
 from hf_asr.models.average import average, require_alike
+from hf_asr.models.head import with_head, written_for
 from hf_asr.models.recogniser import CheckpointError
 from tests import small
 
@@ -23,7 +24,7 @@ SHAPE = small.RECIPE["model"]["from_scratch"]
 def made(folder: Path, seed: int, letters: str = "a b c", beams: int = 1, **shape: object) -> Path:
     torch.manual_seed(seed)
     found = checkpoints.load(recipe.Model(from_scratch={**SHAPE, **shape}), recipe.Whisper(), "en")
-    found = checkpoints.with_head(found, checkpoints.written_for(found, [letters], recipe.Units()))
+    found = with_head(found, written_for(found, [letters], recipe.Units()))
     checkpoints.save(found, folder, beams)
     return folder
 

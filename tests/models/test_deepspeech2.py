@@ -21,6 +21,7 @@ from hf_asr.models.deepspeech2.modeling_deepspeech2 import (
     SequenceNorm,
     own_frames,
 )
+from hf_asr.models.head import Written, with_head
 from hf_asr.models.recogniser import frame_counter
 from hf_asr.text import vocabulary
 from tests import small
@@ -243,10 +244,10 @@ def saved(tmp_path: Path) -> tuple[Path, checkpoints.Recogniser]:
     torch.manual_seed(0)
     fresh = checkpoints.load(settings, recipe.Whisper(), "en")
     units = vocabulary.ctc_tokenizer(vocabulary.build(["the letters"], recipe.Units()), tmp_path / "units")
-    written = checkpoints.Written(units, vocabulary.encoder(units), kept=False)
-    with_head = checkpoints.with_head(fresh, written)
-    with_head.model.lm_head.weight.data.normal_()  # so that something is said
-    checkpoints.save(with_head, tmp_path / "model", 1)
+    written = Written(units, vocabulary.encoder(units), kept=False)
+    headed = with_head(fresh, written)
+    headed.model.lm_head.weight.data.normal_()  # so that something is said
+    checkpoints.save(headed, tmp_path / "model", 1)
     read = checkpoints.from_folder(str(tmp_path / "model"), recipe.Whisper(), "en")
     read.model.eval()
     assert isinstance(AutoFeatureExtractor.from_pretrained(tmp_path / "model"), DeepSpeech2FeatureExtractor)
