@@ -114,6 +114,12 @@ def weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
+def brings_code(model: Path) -> bool:
+    """Whether a saved model's network lies in Python files beside its weights: pipeline() then wants to be told."""
+    settings = model / "config.json"
+    return settings.is_file() and "auto_map" in read_json(settings)
+
+
 def clean(folder: Path) -> None:
     """Remove what only an unfinished run needs: optimiser states and interim measurements."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

@@ -22,6 +22,7 @@ SAMPLES = 3
 def results_table(results: dict[str, Any], folder: Path) -> None:
     """Every system with intervals, the verdicts, some transcripts, and where everything lies."""
     out.print(systems_table(f"{results['name']}: test", results["systems"]))
+    costs(results["systems"])
     out.print(f"both sides normalised: {results['normaliser']}")
     if ZERO_SHOT not in results["systems"]:
         out.print("no zero-shot row: the network had no head of its own before training")
@@ -36,7 +37,10 @@ def results_table(results: dict[str, Any], folder: Path) -> None:
         f"{trained['steps']} steps, {trained['minutes']:.1f} min, {trained['trainable']:,} of {trained['parameters']:,}"
         f" parameters trained, peak memory {memory_in_words(results['peak_memory_bytes'])}"
     )
-    out.print(f'{folder}: pipeline("automatic-speech-recognition", model="{folder / run.MODEL}")', soft_wrap=True)
+    trust = ", trust_remote_code=True" if run.brings_code(folder / run.MODEL) else ""
+    out.print(
+        f'{folder}: pipeline("automatic-speech-recognition", model="{folder / run.MODEL}"{trust})', soft_wrap=True
+    )
 
 
 def systems_table(title: str, systems: dict[str, Any]) -> Table:
@@ -55,6 +59,16 @@ def systems_table(title: str, systems: dict[str, Any]) -> Table:
     return table
 
 
+def costs(systems: dict[str, Any]) -> None:
+    """What stands in no column: hours of speech that were learned from, and the size of the weights."""
+    learned = {name: one["train_hours"] for name, one in systems.items() if one.get("train_hours")}
+    sizes = {name: one["bytes"] for name, one in systems.items() if one.get("bytes")}
+    if learned:
+        out.print("learned from: " + ", ".join(f"{name} {hours:.2f} h" for name, hours in learned.items()))
+    if sizes:
+        out.print("weights: " + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items()))
+
+
 def _samples(folder: Path) -> None:
     rows = run.read_lines(folder / run.PREDICTIONS)
     for row in sorted(rows, key=lambda row: abs(row["seconds"] - 3.0))[:SAMPLES]:
@@ -65,6 +79,7 @@ def _samples(folder: Path) -> None:
 
 def comparison_table(found: Comparison) -> None:
     out.print(systems_table(f"{found.name}: compared on its test clips", found.systems))
+    costs(found.systems)
     out.print(f"both sides normalised: {found.normaliser}")
     for paired in found.comparisons:
         out.print(verdict(paired))

@@ -1,4 +1,4 @@
-"""Writes docs/recipes.md and docs/recipe.schema.json from the schema in hf_asr/recipe.py."""
+"""Writes docs/recipes.md and docs/recipe.schema.json from the schema in hf_asr/recipe/."""
 
 import json
 from pathlib import Path

@@ -23,6 +23,7 @@ def trained(folder: Path, *launcher: str, **settings: object) -> list[tuple[floa
         "training__max_steps": STEPS,
         "training__evaluate_every": STEPS,
         "training__learning_rate": 5e-4,
+        "training__precision": "float32",
         **settings,
     }
     arguments = small.command(small.write(folder), folder / "run", **{**small.QUIET, **settings})

@@ -7,7 +7,8 @@ from typing import Any
 
 from hf_asr import recipe
 from hf_asr.app.systems import Exhibit, System
-from hf_asr.decoding.words import Reading, ScoredWord
+from hf_asr.decoding.hypothesis import ScoredWord
+from hf_asr.decoding.words import Reading
 from hf_asr.evaluation.results import FINE_TUNED
 from hf_asr.text.normalise import normalise
 

@@ -30,12 +30,15 @@ def space(folder_or_repository: str | Path, run_folder: Path | None = None) -> d
     results = _results(folder or run_folder)
     title = str(results.get("name") or (folder.resolve().name if folder else given.partition("/")[2]))
     model = "model" if folder else given
+    code = any(
+        run.brings_code(place) for top in (folder, run_folder) if top is not None for place in (top, top / run.MODEL)
+    )
     app = Path(__file__).with_name("space_app.py").read_text(encoding="utf-8")
     return {
         "README.md": _readme(title, None if folder else given, results),
-        "app.py": app.replace('MODEL = "model"', f"MODEL = {json.dumps(model)}").replace(
-            "title=Path(MODEL).name", f"title={json.dumps(title)}"
-        ),
+        "app.py": app.replace('MODEL = "model"', f"MODEL = {json.dumps(model)}")
+        .replace("title=Path(MODEL).name", f"title={json.dumps(title)}")
+        .replace("CODE = False", f"CODE = {code}"),
         "requirements.txt": REQUIREMENTS,
     }
 

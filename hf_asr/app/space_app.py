@@ -9,11 +9,14 @@ import soxr
 from transformers import pipeline
 
 MODEL = "model"  # a Hub id, or a folder beside this file
+CODE = False  # whether the network lies in Python files beside the weights, which are then run
 RATE = 16_000  # Hz, what the model hears
 MAX_SECONDS = 600
 
 beside = Path(__file__).parent / MODEL
-recogniser = pipeline("automatic-speech-recognition", model=str(beside) if beside.is_dir() else MODEL)
+recogniser = pipeline(
+    "automatic-speech-recognition", model=str(beside) if beside.is_dir() else MODEL, trust_remote_code=CODE
+)
 
 
 def transcribe(path: str | None) -> str:

@@ -27,7 +27,7 @@ from hf_asr.decoding.align import word_spans
 from hf_asr.decoding.alphabet import Alphabet, alphabet_of
 from hf_asr.decoding.beam import Found, Fusion, search
 from hf_asr.decoding.ctc import best_path, groups, log_posteriors, read_path
-from hf_asr.decoding.hypothesis import Hypothesis, Word
+from hf_asr.decoding.hypothesis import Hypothesis, ScoredWord
 from hf_asr.decoding.lexicon import lexicon
 from hf_asr.decoding.ngram import SPECIAL, LanguageModel, LanguageModelError, NGram, Penalised, known_words
 from hf_asr.models.recogniser import CheckpointError, Recogniser
@@ -77,7 +77,10 @@ def ctc_way(recogniser: Recogniser, decoder: Decoder | None) -> tuple[Hear, Writ
             return Hypothesis(found[0].text if found else "")
         spans = word_spans(frames.numpy(), found[0].units, alphabet)
         pairs = zip(found[0].text.split(" "), spans, strict=True)
-        words = (Word(word, one.start * seconds_per_frame, one.end * seconds_per_frame) for word, one in pairs)
+        words = (
+            ScoredWord(word, one.start * seconds_per_frame, one.end * seconds_per_frame, one.confidence, one.lowest)
+            for word, one in pairs
+        )
         return Hypothesis(found[0].text, tuple(words))
 
     return log_posteriors, write

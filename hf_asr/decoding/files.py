@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from hf_asr import recipe
 from hf_asr.data.audio import RATE, AudioError, decode
 from hf_asr.decoding.decoder import asked
-from hf_asr.decoding.hypothesis import Hypothesis, Word
+from hf_asr.decoding.hypothesis import Hypothesis, ScoredWord, Word
 from hf_asr.decoding.transcribe import transcribe_recording
 from hf_asr.models.checkpoints import from_folder, saved_beams
 from hf_asr.screen import say
@@ -50,8 +50,7 @@ def written(file: Path, found: Hypothesis, seconds: float, form: str) -> str:
     if form == "text":
         return found.text
     if form == "json":
-        words = [{"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in found.words]
-        row = {"file": str(file), "seconds": round(seconds, 3), "text": found.text, "parts": words}
+        row = {"file": str(file), "seconds": round(seconds, 3), "text": found.text, "parts": [*map(_part, found.words)]}
         return json.dumps(row, ensure_ascii=False)
     mark = "," if form == "srt" else "."
     blocks = [
@@ -60,6 +59,11 @@ def written(file: Path, found: Hypothesis, seconds: float, form: str) -> str:
         for number, line in enumerate(subtitles(found.words), 1)
     ]
     return "\n\n".join((["WEBVTT"] if form == "vtt" else []) + blocks) + "\n"
+
+
+def _part(word: Word) -> dict[str, Any]:
+    part = {"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)}
+    return part | ({"confidence": round(word.confidence, 3)} if isinstance(word, ScoredWord) else {})
 
 
 def subtitles(words: Sequence[Word]) -> list[Word]:

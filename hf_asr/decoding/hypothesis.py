@@ -13,6 +13,14 @@ class Word:
 
 
 @dataclass(frozen=True)
+class ScoredWord(Word):
+    """A word, its seconds, and posteriors of its symbols (CTC: units, Whisper: tokens) between 0 and 1."""
+
+    confidence: float  # their mean
+    lowest: float  # the least of them: one doubtful letter shows here first
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     text: str
     words: tuple[Word, ...] = ()

@@ -24,7 +24,7 @@ from hf_asr.screen import say
 from hf_asr.text.normalise import normalise
 
 START = (0.5, 1.0)  # alpha and beta of the first round
-ALPHAS, BETAS = np.linspace(0, 2, 21).round(1), np.linspace(-2, 10, 25)
+ALPHAS, BETAS = np.linspace(0, 2, 21).round(1), np.linspace(-6, 10, 33)
 UNKNOWN = np.array([0.0, -1.0, -2.0, -4.0, -8.0])  # log10, the mildest of equals is taken
 ROUNDS, BEST = 6, 20  # texts of a clip in a round
 SECONDS = 1800.0  # of clips; a round through half an hour takes some 20 s

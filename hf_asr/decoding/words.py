@@ -18,19 +18,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from hf_asr.decoding.ctc import frame_logits, read_path
-from hf_asr.decoding.hypothesis import Word
+from hf_asr.decoding.hypothesis import ScoredWord, Word
 from hf_asr.decoding.transcribe import RATE, transcribe_recording, windows
 from hf_asr.models.recogniser import Recogniser, label_limit
 from hf_asr.models.whisper import FRAMES_PER_SECOND, FULL_SECONDS
 from hf_asr.text.normalise import UNSPACED
-
-
-@dataclass(frozen=True)
-class ScoredWord(Word):
-    """A word, its seconds, and posteriors of its symbols (CTC: units, Whisper: tokens) between 0 and 1."""
-
-    confidence: float  # their mean
-    lowest: float  # the least of them: one doubtful letter shows here first
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hf_asr.data.audio import RATE
+from hf_asr.decoding.hypothesis import ScoredWord
 from hf_asr.decoding.ngram import Floats
-from hf_asr.decoding.words import ScoredWord, alignment, first_frames, look_back, read
+from hf_asr.decoding.words import alignment, first_frames, look_back, read
 from hf_asr.models.recogniser import Recogniser, label_limit
 from hf_asr.models.whisper import FRAMES_PER_SECOND
 

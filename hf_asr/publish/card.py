@@ -18,7 +18,7 @@ USE = """import soundfile
 import soxr
 from transformers import pipeline
 
-recognise = pipeline("automatic-speech-recognition", model="{model}")
+recognise = pipeline("automatic-speech-recognition", model="{model}"{trust})
 samples, rate = soundfile.read("clip.wav", dtype="float32", always_2d=True)
 samples = soxr.resample(samples.mean(axis=1), rate, 16_000)  # one channel, 16 kHz
 print(recognise(samples)["text"])"""
@@ -116,6 +116,12 @@ def use(facts: Facts) -> str:
             "Its units are phonemes, and `pipeline()` writes these. The words in this card are made of them by the"
             " lexicon in `tokenizer_config.json`, as by `hf-asr transcribe`."
         )
+    trust = ", trust_remote_code=True" if "auto_map" in facts.config else ""
+    if trust:
+        notes.append(
+            "The network is not one of transformers': its Python files lie beside the weights, and `trust_remote_code`"
+            " runs them. Read them first."
+        )
     if not facts.repository:
         notes.append("`model` is the folder beside this file.")
-    return f"{fenced(USE.format(model=model), 'python')}\n\n{listed(notes)}"
+    return f"{fenced(USE.format(model=model, trust=trust), 'python')}\n\n{listed(notes)}"

@@ -10,6 +10,7 @@ from hf_asr.publish.markdown import (
     code,
     count,
     folded,
+    hours,
     interval,
     is_number,
     listed,
@@ -37,7 +38,7 @@ def results(facts: Facts) -> str:
         f" {'Beam width ' + str(beams) if beams != 1 else 'Greedy decoding'}. Intervals are of 95 % (bootstrap over"
         f" {row.get('resampled', 'utterances')}); errors are substituted + deleted + inserted words."
     )
-    parts = [_systems(facts), caption, listed([*_comparisons(facts), *_parity(facts), *_speed(facts)])]
+    parts = [_systems(facts), caption, _costs(facts), listed([*_comparisons(facts), *_parity(facts), *_speed(facts)])]
     if facts.results.get("guards"):
         parts += ["### Other speech: what it kept and what it forgot", guards(facts)]
     return "\n\n".join(part for part in parts if part)
@@ -57,6 +58,17 @@ def _systems(facts: Facts) -> str:
             cells.append(" + ".join(f"{row[kind]:,}" for kind in ("substitutions", "deletions", "insertions")))
             rows.append([*cells, f"{system['parameters'] / 1e6:.1f} M" if system.get("parameters") else NONE])
     return table(head, rows, words=2 if several else 1)
+
+
+def _costs(facts: Facts) -> str:
+    """What each system took: its size, what it learned from and for how long, and how fast it is."""
+    rows = []
+    for name, system in facts.systems.items():
+        factor, learned = system["contexts"].get(PIPELINE, {}).get("real_time_factor"), system.get("train_hours")
+        cells = [NAMES.get(name) or plain(name), f"{system['bytes'] / 1e6:,.1f} MB" if system.get("bytes") else NONE]
+        cells += [hours(learned), f"{system['train_minutes']:.1f} min"] if learned else [NONE, NONE]
+        rows.append([*cells, f"{factor:.3f}" if is_number(factor) else NONE])
+    return table(["", "weights", "learned from", "training", "real-time factor"], rows)
 
 
 def _comparisons(facts: Facts) -> Iterator[str]:

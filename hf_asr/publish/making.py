@@ -121,10 +121,7 @@ def _method(facts: Facts) -> str:
 
 
 def _precision(facts: Facts) -> str:
-    given = facts.recipe.training.precision
-    if given != "auto":
-        return given
-    return "bf16 where the GPU has it, else float32" if facts.environment.get("gpu") else "float32"
+    return str(facts.results["training"].get("precision") or facts.recipe.training.precision)
 
 
 def _augmentation(recipe: Recipe) -> Iterator[str]:

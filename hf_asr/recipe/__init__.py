@@ -175,7 +175,7 @@ class Training(Section):
     augment: Augment = line(Augment(), "changes to training clips")
     replay: Replay | None = line(None, "old data mixed in, against forgetting")
     precision: Literal["auto", "float32", "bf16", "fp16"] = line(
-        "auto", "`auto`: bf16 where the GPU has it, else float32"
+        "auto", "`auto`: bf16 where the GPU computes in it, for CTC also where an x86 CPU does; else float32"
     )
     activation_checkpointing: Switch = line(False, "less memory, about a third slower")
     compile: Switch = line(False, "torch.compile; pays on a GPU after some minutes")

@@ -16,7 +16,7 @@ from hf_asr.recipe.scalars import write
 
 _INTRODUCTION = """# The recipe
 
-Every key of a recipe file, generated from `hf_asr/recipe.py` by `scripts/make_docs.py`.
+Every key of a recipe file, generated from `hf_asr/recipe/` by `scripts/make_docs.py`.
 
 A key without a default must be given. `--set training.max_steps=200` overrides a key by its path, items of a
 list by their number (`--set data.sources.0.path=recordings`). Only `true` and `false` are booleans (`no` is

@@ -21,7 +21,7 @@ from hf_asr.training.journal import Journal, out_of_patience
 from hf_asr.training.lora import adapted, merged
 from hf_asr.training.masks import spec_augment
 from hf_asr.training.publishing import Publisher
-from hf_asr.training.trainer import SpeechTrainer, arguments
+from hf_asr.training.trainer import SpeechTrainer, arguments, precision
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Trained:
     minutes: float
     parameters: int
     trainable: int
+    precision: str  # that `auto` came to
     unreadable: tuple[str, ...]  # ids of training clips that could not be read after all
 
 
@@ -93,7 +94,7 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         trainer.state = _state(last)
         trainer._load_best_model()
     else:
-        quick = quick_attention(recogniser.model, trainer.args.bf16)
+        quick = quick_attention(recogniser.model, trainer.args.bf16, float(plan.seconds.max()))
         with quick, spec_augment(recogniser, training.augment.spec_augment):
             trainer.train(resume_from_checkpoint=str(last) if last else None)
     done = trainer.state
@@ -107,6 +108,7 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         minutes=clock.minutes,
         parameters=total,
         trainable=trainable,
+        precision=precision(training, recogniser.family),
         unreadable=tuple(sorted(trainer.lost)),
     )
 

@@ -109,10 +109,22 @@ class SpeechTrainer(Trainer):
         super().log({**logs, "minutes": self.clock.minutes}, start_time)
 
 
+def precision(training: recipe.Training, family: Family) -> str:
+    """What `auto` means here: bf16 where the GPU computes in it, or, for CTC without a GPU, an x86 CPU.
+
+    A CPU without such instructions (AVX-512 BF16, AMX) would be slower so. Whisper was not measured on one.
+    """
+    if training.precision != "auto":
+        return training.precision
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "float32"
+    can = torch.cpu.get_capabilities() if family == "ctc" else {}
+    return "bf16" if can.get("avx512_bf16") or can.get("amx_bf16") else "float32"
+
+
 def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget, family: Family) -> TrainingArguments:
     """The recipe in the Trainer's own words."""
     gpu = torch.cuda.is_available()
-    bf16 = training.precision == "bf16" or (training.precision == "auto" and gpu and torch.cuda.is_bf16_supported())
     every = training.evaluate_every or steps.steps_per_epoch
     given = TrainingArguments(
         output_dir=str(folder / run.CHECKPOINTS),
@@ -121,8 +133,8 @@ def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget,
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        bf16=bf16,
-        fp16=training.precision == "fp16",
+        bf16=precision(training, family) == "bf16",
+        fp16=precision(training, family) == "fp16",
         activation_checkpointing=training.activation_checkpointing,
         torch_compile=training.compile,
         dataloader_num_workers=_workers(gpu) if training.workers is None else training.workers,

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 from hf_asr.app import page
 from hf_asr.app.systems import Exhibit
-from hf_asr.decoding.words import Reading, ScoredWord
+from hf_asr.decoding.hypothesis import ScoredWord
+from hf_asr.decoding.words import Reading
 
 EVIL = """<img src=x onerror="alert(1)"> & '${alert(2)}' {{alert(3)}}"""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hf_asr import run
 from hf_asr.app.space import space
 from hf_asr.data.audio import decode
 from hf_asr.decoding.transcribe import transcribe_recording
@@ -64,6 +65,16 @@ def test_a_run_s_space_carries_its_name_and_no_path(run_folder: Path) -> None:
     assert "models" not in metadata(files["README.md"])
     assert 'MODEL = "model"' in files["app.py"]
     assert not any(str(run_folder.parent) in text for text in files.values())
+
+
+def test_a_network_with_its_own_code_is_run_by_its_space(tmp_path: Path) -> None:
+    for folder in (tmp_path / "run" / run.MODEL, tmp_path / "plain" / run.MODEL):
+        run.write_json(folder / "config.json", {"auto_map": {}} if "run" in folder.parts else {})
+    code = {name: "CODE = True" in space(tmp_path / name)["app.py"] for name in ("run", "plain")}
+    assert code == {"run": True, "plain": False}
+    assert "CODE = True" in space(tmp_path / "run" / run.MODEL)["app.py"]
+    assert "CODE = True" in space("anna/a", tmp_path / "run")["app.py"]
+    assert "CODE = False" in space("anna/a")["app.py"]
 
 
 def test_a_repository_s_space_may_take_name_and_licence_from_its_run(run_folder: Path) -> None:

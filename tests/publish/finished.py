@@ -125,6 +125,7 @@ RESULTS: dict[str, Any] = {
         "minutes": 3.02,
         "parameters": 37_760_640,
         "trainable": 29_552_256,
+        "precision": "float32",
         "unreadable": [],
     },
     "peak_memory_bytes": {"host": 2_453_462_784},

@@ -182,6 +182,15 @@ def test_baseline_says_that_it_comes_from_scratch(tmp_path: Path) -> None:
     assert "no figure from before training" in text and "before fine-tuning" not in text
 
 
+def test_a_network_with_its_own_code_is_loaded_with_trust(tmp_path: Path) -> None:
+    folder = finished.from_scratch(tmp_path / "run")
+    assert "trust_remote_code" not in card(folder)
+    config = run.read_json(folder / run.MODEL / "config.json")
+    run.write_json(folder / run.MODEL / "config.json", {**config, "auto_map": {"AutoConfig": "configuration_x.X"}})
+    text = card(folder, "anna/a")
+    assert 'model="anna/a", trust_remote_code=True)' in text and "Read them first." in text
+
+
 def test_each_card_links_the_other(tmp_path: Path) -> None:
     folder = finished.write(tmp_path / "run")
     assert "https://huggingface.co/anna/b" not in card(folder, "anna/a")
