@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hf_asr.decoding.files import subtitles, written
-from hf_asr.decoding.hypothesis import Hypothesis, Word
+from hf_asr.decoding.hypothesis import Hypothesis, ScoredWord, Word
 
 FOUND = Hypothesis(
     "good morning all", (Word("good", 0.5, 0.8), Word("morning", 0.9, 1.25), Word("all", 3661.0, 3661.5))
@@ -27,6 +27,9 @@ def test_json() -> None:
     row = json.loads(written(Path("a.wav"), FOUND, 3662.0, "json"))
     assert row["text"] == "good morning all"
     assert row["parts"][1] == {"text": "morning", "start": 0.9, "end": 1.25}
+    sure = Hypothesis("good", (ScoredWord("good", 0.5, 0.8, 0.98765, 0.5),))
+    (part,) = json.loads(written(Path("a.wav"), sure, 1.0, "json"))["parts"]
+    assert part == {"text": "good", "start": 0.5, "end": 0.8, "confidence": 0.988}
 
 
 def test_text() -> None:

@@ -18,6 +18,7 @@ from hf_asr.decoding.alphabet import Alphabet, alphabet_of
 from hf_asr.decoding.ctc import log_posteriors
 from hf_asr.decoding.decoder import Decoder, Weights, finder, load, save
 from hf_asr.decoding.fit import HeldOut, fit_decoder, lines
+from hf_asr.decoding.hypothesis import ScoredWord
 from hf_asr.decoding.kneser_ney import estimate
 from hf_asr.decoding.ngram import LanguageModelError, NGram
 from hf_asr.decoding.transcribe import transcribe, transcribe_recording
@@ -87,6 +88,7 @@ def test_words_have_times(heard: Recogniser, decoder: Decoder) -> None:
     found = transcribe_recording(heard, samples, times=True, decoder=decoder)
     assert found.text == "the cat sat on the mat" == transcribe_recording(heard, samples, decoder=decoder).text
     assert [word.text for word in found.words] == found.text.split()
+    assert all(isinstance(word, ScoredWord) and word.lowest <= word.confidence <= 1 for word in found.words)
     greedy = transcribe_recording(heard, samples, times=True)
     for ours, theirs in zip(found.words, greedy.words, strict=True):
         assert (ours.start, ours.end) == pytest.approx((theirs.start, theirs.end), abs=1e-9)
