@@ -89,7 +89,8 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 def test_every_figure_is_that_of_results(tmp_path: Path) -> None:
     page = Page(body(card(finished.write(tmp_path / "run"))))
-    table = [row for row in page.rows if row[0] in ("before fine-tuning", "this model", "from random weights")]
+    told = [row for row in page.rows if row[0] in ("before fine-tuning", "this model", "from random weights")]
+    table, costs = ([row for row in told if (len(row) == 5) == short] for short in (False, True))
     expected = [(name, row) for name, system in RESULTS["systems"].items() for row in system["contexts"].values()]
     names = {"zero-shot": "before fine-tuning", "fine-tuned": "this model", "baseline": "from random weights"}
     assert len(table) == len(expected) == 5
@@ -99,6 +100,9 @@ def test_every_figure_is_that_of_results(tmp_path: Path) -> None:
         assert cells[3] == f"{100 * row['wer_low']:.1f} to {100 * row['wer_high']:.1f}"
         assert cells[4] == f"{100 * row['cer']:.1f}{NBSP}%"
         assert cells[6] == "20 + 7 + 3"
+    assert [row[0] for row in costs] == list(names.values())
+    assert costs[0] == ["before fine-tuning", "–", "–", "–", "0.231"]
+    assert costs[2][:4] == ["from random weights", "9.4 MB", f"15.6{NBSP}min", "5.5 min"]
     text = card(tmp_path / "run")
     assert f"**2.4{NBSP}%** (95 % interval 1.2 to 3.9) on 105 test clips" in text
     assert "−5.1 points WER (95 % interval −7.3 to −3.1; paired bootstrap, p = 0.002; matched pairs, p < 0.001)" in text
@@ -184,7 +188,7 @@ def test_baseline_says_that_it_comes_from_scratch(tmp_path: Path) -> None:
 
 def test_a_network_with_its_own_code_is_loaded_with_trust(tmp_path: Path) -> None:
     folder = finished.from_scratch(tmp_path / "run")
-    assert "trust_remote_code" not in card(folder)
+    assert "trust_remote_code=True" not in card(folder)
     config = run.read_json(folder / run.MODEL / "config.json")
     run.write_json(folder / run.MODEL / "config.json", {**config, "auto_map": {"AutoConfig": "configuration_x.X"}})
     text = card(folder, "anna/a")
