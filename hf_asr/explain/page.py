@@ -46,7 +46,9 @@ def demonstration() -> str:
 
 
 def _render(shown: dict[str, Any]) -> str:
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    # the head is the report's
+    loader = FileSystemLoader((HERE, Path(report.__file__).parent))
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"score": score, "signed": signed, "times": times}
     wide = "".join(f"#case{at} {{ --wide: {case['wide']}px; }}\n" for at, case in enumerate(shown["cases"]))
     looks = (Path(report.__file__).with_name("style.css"), HERE / "page.css")
