@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -372,3 +373,14 @@ def test_a_broken_recipe_is_told_before_anything_heavy_is_imported(here: Path) -
     count, seconds, heavy = run.stdout.splitlines()
     assert (count, heavy) == ("2", "[]")
     assert float(seconds) < 0.5  # 0.1 to 0.2 s on two idle cores
+
+
+def test_the_readme_s_command_for_whisper_is_one_for_whisper() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"`\.venv/bin/hf-asr finetune quickstart ([^`]*whisper[^`]*)`", readme)
+    assert command is not None
+    overrides = [word for word in command[1].split() if word != "--set"]
+    recipe = recipe_file.load("quickstart", overrides, check_exists=False)
+    # a language model goes with CTC alone, and a rate of 1e-4 breaks Whisper already (docs/log.md)
+    assert recipe.decoding.lm is None and recipe.training.learning_rate <= 5e-5
+    assert all(override in (ROOT / "recipes/quickstart.yaml").read_text(encoding="utf-8") for override in overrides)
