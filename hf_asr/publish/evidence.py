@@ -132,9 +132,8 @@ def _parity(facts: Facts) -> Iterator[str]:
 
 
 def _speed(facts: Facts) -> Iterator[str]:
-    factor = facts.this.get("real_time_factor")
-    if is_number(factor):
-        yield f"Real-time factor {factor:.3g} on the hardware below: seconds to recognise a second of speech."
+    if is_number(facts.this.get("real_time_factor")):
+        yield "Real-time factor: seconds to recognise a second of speech, on the hardware below."
     if facts.this.get("unreadable"):
         yield (
             f"{count(len(facts.this['unreadable']), 'test recording')} could not be read; nothing was recognised"
