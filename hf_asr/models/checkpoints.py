@@ -23,6 +23,7 @@ from hf_asr.models import deepspeech2
 from hf_asr.models.ctc import ignore_padding
 from hf_asr.models.prompt import needs_language, saved_language, set_prompt
 from hf_asr.models.recogniser import CheckpointError, Family, Recogniser
+from hf_asr.models.sinusoids import begin_as_spectrum
 from hf_asr.text import vocabulary
 
 EMBEDDED = "embedded:"
@@ -93,7 +94,10 @@ def _weights(kind: Any, model: recipe.Model, config: Any, skeleton: bool) -> tup
     if skeleton or model.checkpoint is None:
         with torch.device("meta" if skeleton else "cpu"):
             build = kind.from_config if hasattr(kind, "from_config") else kind
-            return build(config), model.checkpoint is not None
+            network = build(config)
+        if not skeleton:
+            begin_as_spectrum(network)
+        return network, model.checkpoint is not None
     try:
         network, about = kind.from_pretrained(
             location(model.checkpoint),

@@ -82,6 +82,7 @@ PAPERS = {
         "Park, Daniel S. and others",
         "SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition",
     ),
+    "muon": ("2502.16982", 2025, "Liu, Jingyuan and others", "Muon is Scalable for LLM Training"),
 }
 KIN = {"sew-d": "sew"}
 
@@ -95,6 +96,8 @@ def papers(facts: Facts) -> Iterator[str]:
     yield from (key for key in ("xls-r", "mms") if re.search(rf"(?<![a-z]){key}(?![a-z])", named))
     if facts.recipe.model.lora is not None:
         yield "lora"
+    if facts.recipe.training.optimizer == "muon":
+        yield "muon"
     if facts.recipe.training.augment.spec_augment is not None:
         yield "specaugment"
 

@@ -24,6 +24,7 @@ from hf_asr.recipe import Recipe, Source
 from hf_asr.recipe.file import dump
 
 USES = {"train": "training only", "validation": "validation only", "test": "test only"}
+OPTIMISERS = {"adamw": "AdamW", "muon": "Muon on matrices, AdamW on the rest"}
 LOOKS = 12  # rows of the table of looks at validation
 
 
@@ -99,8 +100,9 @@ def procedure(facts: Facts) -> str:
         f" {trained['parameters']:,} parameters were trained.",
         f"{count(trained['steps'], 'step')} of about {recipe.training.batch_seconds:g} s of audio"
         f" ({trained['epochs']:.1f} epochs){kept}.",
-        f"AdamW, peak learning rate {recipe.training.learning_rate:g}, {recipe.training.schedule} schedule,"
-        f" warm-up {recipe.training.warmup:g}, weight decay {recipe.training.weight_decay:g}; {_precision(facts)}.",
+        f"{OPTIMISERS[recipe.training.optimizer]}, peak learning rate {recipe.training.learning_rate:g},"
+        f" {recipe.training.schedule} schedule, warm-up {recipe.training.warmup:g},"
+        f" weight decay {recipe.training.weight_decay:g}; {_precision(facts)}.",
         f"Augmentation: {', '.join(_augmentation(recipe)) or 'none'}.",
         *([f"{count(len(unread), 'training clip')} could not be read after all."] if unread else []),
         *([f"Methods: {links(facts)}."] if links(facts) else []),

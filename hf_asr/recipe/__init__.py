@@ -165,10 +165,13 @@ class Training(Section):
     max_minutes: Number | None = line(None, "minutes of training", gt=0)
     batch_seconds: Number = line(120, "seconds of audio in an optimiser step, over all devices and parts", gt=0)
     accumulation: Whole = line(1, "each device takes its share of a step in this many parts", ge=1)
-    learning_rate: Number = line(1e-4, "peak learning rate of AdamW", gt=0, lt=1)
+    optimizer: Literal["adamw", "muon"] = line(
+        "adamw", "`muon`: matrices by Muon, the rest by AdamW; learns faster from random weights"
+    )
+    learning_rate: Number = line(1e-4, "peak learning rate", gt=0, lt=1)
     warmup: Number = line(0.1, "share of the budget (below 1) or steps (1 and above) of rising learning rate", ge=0)
     schedule: Literal["linear", "cosine", "constant"] = line("linear", "what follows the warm-up")
-    weight_decay: Number = line(0.0, "of AdamW", ge=0)
+    weight_decay: Number = line(0.0, "of the optimiser", ge=0)
     max_grad_norm: Number = line(1.0, "gradients are clipped to this norm", gt=0)
     evaluate_every: Whole | None = line(None, "steps between looks at validation; default once an epoch", ge=1)
     patience: Whole | None = line(None, "stop after this many looks without a better validation WER", ge=1)

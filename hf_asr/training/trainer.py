@@ -18,6 +18,7 @@ from hf_asr.training.batches import Plan, Steps
 from hf_asr.training.budget import Budget, Clock, learning_rate
 from hf_asr.training.loading import Batch, TrainingClips, collate
 from hf_asr.training.loss import summed_loss
+from hf_asr.training.muon import muon
 
 
 class SpeechTrainer(Trainer):
@@ -78,6 +79,14 @@ class SpeechTrainer(Trainer):
         self.lost.update(lost)
         total = summed_loss(self.recogniser, model, inputs, labels)
         return total * self.args.world_size / max(num_items_in_batch, 1)
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        if self.training.optimizer == "muon" and self.optimizer is None:
+            network = self.model if model is None else model
+            decayed = set(self.get_decay_parameter_names(network))
+            self.optimizer = muon(network, decayed, self.training.learning_rate, self.training.weight_decay)
+            return self.optimizer
+        return super().create_optimizer(model)
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         training = self.training
