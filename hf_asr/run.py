@@ -4,13 +4,14 @@ recipe.yaml environment.json data.json log.jsonl predictions.jsonl results.json 
 baseline/ (a run folder of its own), checkpoints/ while it trains, pushed.json once it is published
 """
 
+import contextlib
 import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,20 +28,18 @@ class RunError(UserError):
     """The run folder cannot be used; the message says why and what to do."""
 
 
-def open_folder(folder: Path, recipe_text: str) -> None:
-    """Begin or go on with a run. Raises RunError when it is finished or belongs to another recipe."""
+def require_open(folder: Path, same: Callable[[Path], bool]) -> None:
+    """Raises RunError when a run in this folder is finished or, as `same` says of its recipe, another one."""
     if (folder / RESULTS).exists():
         raise RunError(f"{folder} holds a finished run: choose another `output` (--set output=...) or delete it")
     if (folder / RECIPE).exists():
-        if (folder / RECIPE).read_text(encoding="utf-8") != recipe_text:
+        if not same(folder / RECIPE):
             raise RunError(
                 f"{folder} holds an unfinished run of another recipe or other settings:"
                 " repeat its command to go on with it, choose another `output`, or delete it"
             )
     elif folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty and no run folder: choose another `output`")
-    else:
-        write(folder / RECIPE, recipe_text)
 
 
 def write(path: Path, text: str) -> None:
@@ -127,7 +126,7 @@ def clean(folder: Path) -> None:
         path.unlink()
 
 
-def environment() -> dict[str, Any]:
+def environment(precision: str) -> dict[str, Any]:
     """Versions, commit and hardware; no path and no user name, since it is published."""
     import torch
 
@@ -148,6 +147,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpu": gpu,
+        "precision": precision,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
 
@@ -180,16 +180,35 @@ def _processor() -> str:
 
 
 def peak_memory() -> dict[str, int]:
-    """Peak bytes so far: resident memory of this process, and on the GPU where there is one."""
+    """Peak bytes since `forget_peak_memory`: resident memory of this process, and on the GPU where there is one."""
     import resource
 
     import torch
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = {"host": peak if sys.platform == "darwin" else peak * 1024}  # Linux counts in KiB
+    found = {"host": peak if sys.platform == "darwin" else (_peak_resident() or peak) * 1024}  # Linux counts in KiB
     if torch.cuda.is_available():
         found["gpu"] = torch.cuda.max_memory_allocated()
     return found
+
+
+def forget_peak_memory() -> None:
+    """Let another training in the same process have a peak of its own; on Linux and the GPU, elsewhere it cannot be."""
+    import torch
+
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peak_resident() -> int | None:
+    """KiB, as Linux has it; unlike getrusage's it can be set back."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return None
+    return next((int(row.split()[1]) for row in status.splitlines() if row.startswith("VmHWM:")), None)
 
 
 def append_line(path: Path, row: Any) -> None:

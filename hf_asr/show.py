@@ -108,7 +108,7 @@ def evaluation_table(found: Standalone, output: Path | None) -> None:
             out.print(f"  unreadable, counted as if nothing was heard: {', '.join(one.unreadable)}")
     out.print(f"both sides normalised: {found.normaliser}")
     if found.left_out:
-        out.print(f"{found.left_out} clips could not be used; `hf-asr check` lists them")
+        out.print(f"{found.left_out} clips could not be used: `hf-asr check` on a recipe of this data says why")
     if output is not None:
         first = found.found[PIPELINE].predictions
         run.write_lines(
@@ -118,8 +118,8 @@ def evaluation_table(found: Standalone, output: Path | None) -> None:
         out.print(f"{output}: {len(first)} hypotheses")
 
 
-def check_report(found: Preflight) -> bool:
-    """Print the findings; whether training could begin."""
+def check_report(found: Preflight) -> None:
+    """Print the findings."""
     report = found.report
     table = Table(title="data", title_justify="left")
     for name in ("side", "clips", "minutes", "speakers"):
@@ -130,14 +130,18 @@ def check_report(found: Preflight) -> bool:
         table.add_row(f"left out: {reason}", str(count), f"{seconds / 60:.1f}", "")
     table.add_row("given", str(report.given), f"{report.given_seconds / 60:.1f}", "")
     out.print(table)
+    for reason, names in report.named.items():
+        rest = report.left_out[reason][0] - len(names)
+        told = ", ".join(names) + (f" and {rest} more: data.json of the run lists each" if rest else "")
+        out.print(f"  {reason}: {told}", markup=False)
     out.print(report.histogram)
     raw, text = found.text_example
-    out.print("text as written:", json.dumps(raw, ensure_ascii=False))
-    out.print("text to learn:  ", json.dumps(text, ensure_ascii=False))
+    out.print("text as written:", json.dumps(raw, ensure_ascii=False), markup=False)
+    out.print("text to learn:  ", json.dumps(text, ensure_ascii=False), markup=False)
     letters = " ".join(f"{letter}{count}" for letter, count in report.characters.items())
-    out.print(f"{len(report.characters)} characters in train: {letters}")
+    out.print(f"{len(report.characters)} characters in train: {letters}", markup=False)
     if report.rare:
-        out.print("rare:", " ".join(f"{letter} {count}x" for letter, count in report.rare.items()))
+        out.print("rare:", " ".join(f"{letter} {count}x" for letter, count in report.rare.items()), markup=False)
     lengths = ", ".join(f"{at} %: {value:g}" for at, value in report.label_lengths.items())
     out.print(f"labels a clip: {lengths}")
     head = "a new head" if found.new_head and found.family == "ctc" else "its own head"
@@ -149,6 +153,3 @@ def check_report(found: Preflight) -> bool:
     out.print(f"memory: {found.memory_bytes / 2**30:.1f} GiB for weights, gradients and optimiser; activations on top")
     for warning in report.warnings:
         out.print(f"[yellow]warning[/] {warning}")
-    for error in report.errors:
-        out.print(f"[red]error[/] {error}")
-    return not report.errors

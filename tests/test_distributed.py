@@ -1,5 +1,11 @@
 """Two processes or two parts of a step learn what one does: same losses, same gradients."""
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,3 +56,22 @@ def test_accumulation(tmp_path: Path, one: list[tuple[float, float]]) -> None:
 def test_two_processes(tmp_path: Path, one: list[tuple[float, float]]) -> None:
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
     assert_equal(trained(tmp_path, *launcher), one)
+
+
+def test_two_processes_go_on_after_their_minutes_are_over(tmp_path: Path) -> None:
+    """Killed while the trained model was tested: both processes see that there is no more to train."""
+    settings = {"training__max_steps": "null", "training__max_minutes": 0.05, "decoding__lm": "{}"}
+    arguments = small.command(small.write(tmp_path), tmp_path / "run", **settings)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *arguments]
+    with subprocess.Popen(command, cwd=small.ROOT, stdout=-3, stderr=-3, start_new_session=True) as process:
+        while process.poll() is None and not (tmp_path / "run" / run.MODEL).exists():
+            time.sleep(0.02)
+        children = subprocess.run(["pgrep", "-f", str(tmp_path / "run")], capture_output=True, text=True).stdout
+        for child in [process.pid, *map(int, children.split())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+    assert not (tmp_path / "run" / run.RESULTS).exists(), "the kill came too late to show anything"
+    steps = len(run.read_lines(tmp_path / "run" / run.LOG))
+    done = small.hf_asr(*command[1:], OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    assert len(run.read_lines(tmp_path / "run" / run.LOG)) == steps

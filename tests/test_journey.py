@@ -9,6 +9,8 @@ import pytest
 import soundfile
 
 from hf_asr import run
+from hf_asr.recipe import Training
+from hf_asr.training.trainer import precision
 from tests import small
 
 PROMPTS = small.ROOT / "hf_asr" / "assets" / "prompts-en"
@@ -113,6 +115,58 @@ def test_a_dirty_folder_trains_and_every_loss_is_listed(dirty: Path, tmp_path: P
     assert data["given"] == 45 == sum(side["clips"] for side in data["sides"].values()) + len(reasons)
 
 
+def damaged(path: Path) -> None:
+    """A second of noise whose FLAC has its header and its end, and nothing in between."""
+    soundfile.write(path, 0.1 * np.random.default_rng(1).standard_normal(16_000), 16_000)
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 4 : len(whole) // 2] = bytes(len(whole) // 2 - len(whole) // 4)
+    path.write_bytes(whole)
+
+
+def test_a_run_of_an_older_version_goes_on_and_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    sides = []
+    for side in ("train", "validation", "test"):
+        folder = tmp_path / side
+        folder.mkdir()
+        rows = [("file_name", "text"), *((f"{side}{number}.flac", f"{side} a b") for number in range(4))]
+        for name, _ in rows[1:]:
+            clip(folder / name, 1.0)
+        damaged(folder / f"{side}0.flac")
+        with (folder / "metadata.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+        sides.append(f"{{path: {folder}, use: {side}}}")
+    settings = {"data__sources": f"[{', '.join(sides)}]", "training__max_steps": 2, "training__evaluate_every": 1}
+    command = small.command(small.write(tmp_path), tmp_path / "run", **settings)
+    shown = small.hf_asr("-m", "hf_asr", "recipe", "show", *command[3:])
+    assert shown.returncode == 0, shown.stderr
+    before = [line for line in shown.stdout.splitlines() if not line.strip().startswith("optimizer:")]
+    assert len(before) < len(shown.stdout.splitlines())
+    other = {"bf16": "float32", "float32": "bf16"}[precision(Training(max_steps=2), "ctc")]
+    run.write(tmp_path / "run" / run.RECIPE, "\n".join(before) + "\n")
+    run.write_json(tmp_path / "run" / run.ENVIRONMENT, {**run.environment(other), "python": "3.0"})
+    done = small.hf_asr(*command)
+    assert done.returncode == 0, done.stderr
+    results = run.read_json(tmp_path / "run" / run.RESULTS)
+    assert results["training"]["precision"] == other
+    assert run.read_json(tmp_path / "run" / run.ENVIRONMENT)["python"] == "3.0"
+    assert results["training"]["unreadable"] == ["train0"]
+    assert results["parity"]["clips"] == 3
+    # killed between the last measurement and the card
+    (tmp_path / "run" / run.CARD).unlink()
+    (tmp_path / "run" / run.CHECKPOINTS).mkdir()
+    again = small.hf_asr(*command)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "run" / run.CARD).exists() and not (tmp_path / "run" / run.CHECKPOINTS).exists()
+
+
+def test_what_is_wrong_with_the_baseline_is_told_before_training(tmp_path: Path) -> None:
+    settings = {"baseline": "{units: {kind: subword, size: 9}}"}
+    done = small.hf_asr(*small.command(small.write(tmp_path), tmp_path / "run", **settings))
+    assert done.returncode == 2
+    assert "units" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run" / run.LOG).exists()
+
+
 def test_nothing_usable_is_one_clear_error(tmp_path: Path) -> None:
     folder = tmp_path / "useless"
     folder.mkdir()
@@ -133,7 +187,14 @@ def test_check_prints_what_will_happen(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for words in ("left out: too long", "characters in train", "a new head", "24 steps", "GiB"):
         assert words in done.stdout, words
+    assert "more: data.json of the run lists each" in " ".join(done.stdout.split())
     assert not (small.ROOT / "runs" / "small").exists()
+
+
+def test_check_tells_that_the_folder_is_taken(finished: Path, tmp_path: Path) -> None:
+    done = small.hf_asr("-m", "hf_asr", "check", str(small.write(tmp_path)), "--set", f"output={finished}")
+    assert done.returncode == 2
+    assert "characters in train" in done.stdout and "finished run" in done.stderr
 
 
 def test_all_recipe_errors_at_once(tmp_path: Path) -> None:

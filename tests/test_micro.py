@@ -2,6 +2,7 @@
 
 import csv
 import json
+import runpy
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def test_an_unknown_name_is_told(tmp_path: Path) -> None:
     assert "did you mean `micro`" in done.stderr
 
 
+def test_check_reads_no_weights_of_it() -> None:
+    """Its group norm is one of ours, and `check` has a network without weights."""
+    done = small.hf_asr("-m", "hf_asr", "check", "quickstart", "--set", "output=runs/not-there")
+    assert done.returncode == 0, done.stderr
+    assert "weights of embedded:micro" in done.stdout
+
+
 @pytest.mark.slow
 def test_quickstart_in_seconds(tmp_path: Path) -> None:
     """The shipped recipe, cut short: zero-shot, fine-tuned and from scratch on the same clips."""
@@ -55,6 +63,16 @@ def test_quickstart_in_seconds(tmp_path: Path) -> None:
     assert "known" in systems["fine-tuned"]["about"]  # digits are new to it, its letters are not
     cer = {name: system["contexts"]["pipeline"]["cer"] for name, system in systems.items()}
     assert cer["zero-shot"] < 0.6 < cer["baseline"]
+
+
+def test_clips_of_another_plan_are_not_taken_for_its_own(tmp_path: Path) -> None:
+    script = runpy.run_path(str(small.ROOT / "scripts" / "make_speech.py"))
+    same, hours = script["require_same_plan"], script["unseen_hours"]
+    same(tmp_path / "out", hours(12), 0)
+    same(tmp_path / "out", hours(24), 0)
+    for unseen, seed in ((hours(2), 0), (hours(12), 1)):
+        with pytest.raises(SystemExit, match="another plan"):
+            same(tmp_path / "out", unseen, seed)
 
 
 @pytest.mark.slow

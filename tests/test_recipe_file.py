@@ -127,6 +127,14 @@ BROKEN = {
             "data.sources": "none trains",
         },
     ),
+    "what comes after the fine-tuning": (
+        GOOD + "baseline: {from_scratch: {model_type: deepspeach2}}\ndecoding: {lm: {texts: [clips, more.txt]}}\n",
+        {
+            "baseline.from_scratch.model_type": "no CTC network is called 'deepspeach2' (did you mean `deepspeech2`?)",
+            "decoding.lm.texts.0": "no such file: 'clips', from {here}",
+            "decoding.lm.texts.1": "no such file: 'more.txt', from {here}",
+        },
+    ),
     "written twice": (
         GOOD + "  epochs: 4\ntext: {numerals: spell}\n",
         {
@@ -377,10 +385,12 @@ def test_a_broken_recipe_is_told_before_anything_heavy_is_imported(here: Path) -
 
 def test_the_readme_s_command_for_whisper_is_one_for_whisper() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    command = re.search(r"`\.venv/bin/hf-asr finetune quickstart ([^`]*whisper[^`]*)`", readme)
+    command = re.search(r"\n\.venv/bin/hf-asr finetune quickstart ([^`]*whisper[^`]*)```", readme)
     assert command is not None
-    overrides = [word for word in command[1].split() if word != "--set"]
+    overrides = [word for word in command[1].split() if word not in ("--set", "\\")]
     recipe = recipe_file.load("quickstart", overrides, check_exists=False)
     # a language model goes with CTC alone, and a rate of 1e-4 breaks Whisper already (docs/log.md)
     assert recipe.decoding.lm is None and recipe.training.learning_rate <= 5e-5
-    assert all(override in (ROOT / "recipes/quickstart.yaml").read_text(encoding="utf-8") for override in overrides)
+    assert all(override in (ROOT / "recipes/quickstart.yaml").read_text(encoding="utf-8") for override in overrides[2:])
+    assert overrides[0] == "model.checkpoint=openai/whisper-tiny.en"
+    assert recipe.output != recipe_file.load("quickstart").output  # which ./scripts/quickstart has taken

@@ -1,35 +1,33 @@
 """The run folder: begun, gone on with, refused; halves that a kill leaves are seen as such."""
 
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hf_asr import run
 
 
-def test_begin_and_go_on(tmp_path: Path) -> None:
-    run.open_folder(tmp_path / "r", "name: r\n")
-    assert (tmp_path / "r" / run.RECIPE).read_text() == "name: r\n"
-    run.open_folder(tmp_path / "r", "name: r\n")
-
-
-def test_another_recipe_is_refused(tmp_path: Path) -> None:
-    run.open_folder(tmp_path / "r", "name: r\n")
+def test_a_run_is_gone_on_with_by_its_own_recipe_alone(tmp_path: Path) -> None:
+    run.require_open(tmp_path / "new", lambda _: False)
+    (tmp_path / run.RECIPE).write_text("name: r\n")
+    run.require_open(tmp_path, lambda file: file.read_text() == "name: r\n")
     with pytest.raises(run.RunError, match="another recipe"):
-        run.open_folder(tmp_path / "r", "name: other\n")
+        run.require_open(tmp_path, lambda file: file.read_text() == "name: other\n")
 
 
 def test_a_finished_run_is_refused(tmp_path: Path) -> None:
-    run.open_folder(tmp_path / "r", "name: r\n")
-    run.write_json(tmp_path / "r" / run.RESULTS, {})
+    (tmp_path / run.RECIPE).write_text("name: r\n")
+    run.write_json(tmp_path / run.RESULTS, {})
     with pytest.raises(run.RunError, match="finished run"):
-        run.open_folder(tmp_path / "r", "name: r\n")
+        run.require_open(tmp_path, lambda _: True)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(run.RunError, match="no run folder"):
-        run.open_folder(tmp_path, "name: r\n")
+        run.require_open(tmp_path, lambda _: True)
 
 
 def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
@@ -76,6 +74,16 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_the_environment_names_no_one() -> None:
-    found = run.environment()
+    found = run.environment("bf16")
     assert found["versions"]["torch"]
     assert str(Path.home()) not in str(found)
+
+
+def test_each_training_has_a_peak_of_its_own() -> None:
+    held = np.ones(50_000_000)  # 400 MB
+    before = run.peak_memory()["host"]
+    assert before > held.nbytes
+    del held
+    run.forget_peak_memory()
+    if sys.platform == "linux":
+        assert run.peak_memory()["host"] < before - 300_000_000

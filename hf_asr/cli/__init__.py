@@ -16,5 +16,5 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted: the same command again goes on from the last checkpoint", file=sys.stderr)
+        print("interrupted; `hf-asr finetune` goes on from its last checkpoint when it is given again", file=sys.stderr)
         sys.exit(130)

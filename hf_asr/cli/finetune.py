@@ -32,16 +32,17 @@ def finetune(
 
 @app.command(epilog="Example: hf-asr check my-voice --set data.sources.0.path=recordings")
 def check(recipe: RecipeName, override: Overrides = None) -> None:
-    """Everything that can be known before a step is trained; exit code 1 when training would fail."""
+    """Everything that can be known before a step is trained; exit code 2 when training would fail."""
     from hf_asr.recipe import file as recipe_file
 
     settings = recipe_file.load(recipe, override or ())
     quiet()
     from hf_asr.show import check_report
+    from hf_asr.training.finetune import require_open
     from hf_asr.training.preflight import preflight
 
-    if not check_report(preflight(settings)):
-        raise typer.Exit(1)
+    check_report(preflight(settings))
+    require_open(settings)
 
 
 @recipes.command("list")

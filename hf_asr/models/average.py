@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from hf_asr import run
+from hf_asr.models.checkpoints import location
 from hf_asr.models.recogniser import CheckpointError
 
 # what shapes alone do not tell of an architecture
@@ -39,9 +40,9 @@ RENAMED = {"parametrizations.weight.original0": "weight_g", "parametrizations.we
 def average(a: str, b: str, weight: float, out: Path) -> None:
     """Save (1 - weight) * A + weight * B as a folder like B, with B's processor and generation config.
 
-    A and B are folders or Hub ids. Computed in float32, a tensor at a time, and stored in the wider of both
-    formats; weight 0 copies A's tensors bit by bit, and 1 copies B's. Raises CheckpointError when the two do not
-    fit, or `out` is there.
+    A and B are folders, Hub ids or `embedded:` names. Computed in float32, a tensor at a time, and stored in the
+    wider of both formats; weight 0 copies A's tensors bit by bit, and 1 copies B's. Raises CheckpointError when the
+    two do not fit, or `out` is there.
     """
     if not 0 <= weight <= 1:
         raise CheckpointError(f"the weight of B is between 0 (only A) and 1 (only B), not {weight:g}")
@@ -87,7 +88,7 @@ def require_alike(a: Path, b: Path) -> None:
 
 def _folder(name: str) -> Path:
     """A saved model on this machine; one of the Hub is fetched. Raises CheckpointError."""
-    folder = Path(name)
+    folder = Path(location(name))
     if not folder.is_dir():
         try:
             folder = Path(huggingface_hub.snapshot_download(name, allow_patterns=list(FILES)))

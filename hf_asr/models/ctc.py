@@ -59,8 +59,8 @@ def ignore_padding(model: Any) -> None:
         norm = getattr(module, "layer_norm", None)
         if type(norm) is nn.GroupNorm and norm.num_groups == norm.num_channels and hasattr(module, "conv"):
             own = OwnLengthGroupNorm(norm.num_groups, norm.num_channels, norm.eps, norm.affine)
-            own.load_state_dict(norm.state_dict())
-            module.layer_norm = own.to(norm.weight.device, norm.weight.dtype)
+            own.weight, own.bias = norm.weight, norm.bias  # handed on, not copied: `check` has networks without weights
+            module.layer_norm = own
             _tell_lengths(model, own, module.conv)
 
 

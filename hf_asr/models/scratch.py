@@ -9,7 +9,8 @@ from hf_asr.models.checkpoints import location
 from hf_asr.models.recogniser import CheckpointError
 
 SMALL = {"model_type": "deepspeech2", "size": "small"}
-OF_THE_RUN = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "architectures", "dtype", "_name_or_path")
+OF_THE_RUN = {"vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "architectures", "dtype", "_name_or_path"}
+OF_THE_RUN |= {"transformers_version"}  # an upgrade does not make it another recipe
 
 
 def scratch_model(baseline: recipe.Baseline, model: recipe.Model) -> recipe.Model:

@@ -32,9 +32,7 @@ MODEL_TYPES = (
 )
 
 
-def sensible(
-    sources: Sequence[Source | None], model: Model | None, texts: dict[str, Text | None], language: object
-) -> list[Problem]:
+def sensible(sources: Sequence[Source | None], texts: dict[str, Text | None], language: object) -> list[Problem]:
     """What no single field shows. None stands for a section that is wrong already; `texts` are text and metric."""
     found: list[Problem] = []
     for index, source in enumerate(sources):
@@ -43,17 +41,35 @@ def sensible(
             found.append((f"data.sources.{index}.weight", told))
     if sources and all(source and source.use in ("validation", "test") for source in sources):
         found.append(("data.sources", "none trains: one needs `use: train`, or `use: split`"))
-    if model and model.checkpoint is None and model.from_scratch:
-        kind = str(model.from_scratch["model_type"])
-        if kind not in MODEL_TYPES:
-            told = f"no CTC network is called {kind!r}{nearest(kind, MODEL_TYPES)}; known: {', '.join(MODEL_TYPES)}"
-            found.append(("model.from_scratch.model_type", told))
     for name, text in texts.items():
         if text and text.numerals == "spell":
             if language is None:
                 found.append(("language", f"missing: `{name}.numerals: spell` must know it"))
             if importlib.util.find_spec("num2words") is None:
                 found.append((f"{name}.numerals", '`spell` needs num2words: pip install "hf-asr[numerals]"'))
+    return found
+
+
+def networks(shapes: Mapping[str, object]) -> list[Problem]:
+    """Settings `from_scratch` by their places; only those with a kind of network in them are looked at."""
+    found: list[Problem] = []
+    for place, shape in shapes.items():
+        kind = str(shape.get("model_type") or "") if isinstance(shape, dict) else ""
+        if kind and kind not in MODEL_TYPES:
+            told = f"no CTC network is called {kind!r}{nearest(kind, MODEL_TYPES)}; known: {', '.join(MODEL_TYPES)}"
+            found.append((f"{place}.model_type", told))
+    return found
+
+
+def written(texts: Sequence[object]) -> list[Problem]:
+    """The text files of decoding.lm; their contents are read by the journey."""
+    found: list[Problem] = []
+    for index, given in enumerate(texts):
+        file = Path(str(given)).expanduser()
+        if not file.is_file():
+            found.append(
+                (f"decoding.lm.texts.{index}", f"no such file: {given!r}, from {Path.cwd()}{_neighbour(file)}")
+            )
     return found
 
 

@@ -10,7 +10,16 @@ from pydantic import BaseModel, ValidationError
 
 from hf_asr.recipe import Guard, Model, Recipe, RecipeError, Replay, Source, Text, Units, errors, scalars
 from hf_asr.recipe.augment import Augment
-from hf_asr.recipe.checks import against_forgetting, beside, present, pronounceable, sensible, sounds
+from hf_asr.recipe.checks import (
+    against_forgetting,
+    beside,
+    networks,
+    present,
+    pronounceable,
+    sensible,
+    sounds,
+    written,
+)
 from hf_asr.recipe.reference import json_schema, new, reference
 from hf_asr.recipe.scalars import Problem
 
@@ -64,14 +73,16 @@ def load(name_or_path: str, overrides: Sequence[str] = (), check_exists: bool = 
     sources = [_valid(Source, source) for source in given] if isinstance(given, list) else []
     model = _valid(Model, tree.get("model"))
     texts = {name: _valid(Text, tree.get(name, {})) for name in ("text", "metric")}
-    problems += sensible(sources, model, texts, tree.get("language"))
+    problems += sensible(sources, texts, tree.get("language"))
+    problems += networks({f"{key}.from_scratch": _under(tree, key, "from_scratch") for key in ("model", "baseline")})
     replays = {place: _valid(Replay, value) for place, value in _of_training(tree, "replay")}
     problems += against_forgetting(replays, [_valid(Guard, guard) for guard in _items(tree, "guards")])
     if check_exists:
         problems += present(sources, model, tree.get("output"))
         problems += beside({place: _valid(Source, source) for place, source in _other_sources(tree)})
-        written = [("units", tree), ("baseline.units", tree.get("baseline"))]
-        units = {place: _valid(Units, above.get("units", {})) for place, above in written if isinstance(above, dict)}
+        spelt = [("units", tree), ("baseline.units", tree.get("baseline"))]
+        units = {place: _valid(Units, above.get("units", {})) for place, above in spelt if isinstance(above, dict)}
+        problems += written(_items(_under(tree, "decoding", "lm"), "texts"))
         problems += pronounceable(units, tree.get("language"))
         problems += sounds({place: _valid(Augment, value) for place, value in _of_training(tree, "augment")})
     if problems or recipe is None:
@@ -175,11 +186,16 @@ def _items(tree: Any, key: str) -> list[Any]:
 def _of_training(tree: dict[str, Any], section: str) -> Iterator[tuple[str, Any]]:
     """A section of the training and of the baseline's own, by their places."""
     for path in (("training", section), ("baseline", "training", section)):
-        here: Any = tree
-        for key in path:
-            here = here.get(key) if isinstance(here, dict) else None
+        here = _under(tree, *path)
         if here is not None:
             yield ".".join(path), here
+
+
+def _under(tree: Any, *path: str) -> Any:
+    """What lies there; None when nothing does, or a section on the way is none."""
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
 
 
 def _other_sources(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -63,6 +63,8 @@ class Plan:
         own_steps, share = cost_own / self.batch_seconds, self.full_context_share
         taken = a_step * cost_own / len(clips) / self.batch_seconds
         count = a_step * int(own_steps * share / (1 - share + share * taken) + chance)
+        if len(clips) - count < self.parts:  # too few for a step of their own
+            count = len(clips)
         return clips[:count], clips[count:]
 
     def _fill(self, clips: np.ndarray, window: float) -> list[list[int]]:

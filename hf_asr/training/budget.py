@@ -35,6 +35,7 @@ class Clock:
     def __init__(self, spent: float, shared: bool) -> None:
         self.minutes, self.shared = spent, shared
         self.began = time.monotonic() - 60 * spent
+        self.tick()  # at once: whether the training was over already is asked before its first step
 
     def tick(self) -> None:
         read = [(time.monotonic() - self.began) / 60]

@@ -30,17 +30,23 @@ def conclude(
 ) -> dict[str, Any]:
     """Write predictions, audio of the worst clips, results, card and report; returns what results.json holds."""
     folder = Path(recipe.output)
-    memory = run.peak_memory()  # before parity loads the model a second time
     tested = systems[FINE_TUNED].contexts[PIPELINE].predictions
     same = parity(folder / run.MODEL, test, tested)
     facts = clip_facts(test, tested, train["raw"][:], recipe)
     rows = list(predictions(systems, facts))
     found = evidence(systems, rows, guards, asides)
-    results = summary(recipe, systems, found, asdict(trained), same, memory)
+    training = asdict(trained)
+    memory = training.pop("peak_memory")
+    results = summary(recipe, systems, found, training, same, memory)
     run.write_lines(folder / run.PREDICTIONS, rows)
     keep_worst(folder, test, tested)
-    run.write_json(folder / run.RESULTS, results)  # marks the run as finished; what follows can be made anew from it
+    run.write_json(folder / run.RESULTS, results)  # marks the run as finished; what follows is made from it
+    finish(folder)
+    return results
+
+
+def finish(folder: Path) -> None:
+    """Card and report of a finished run, and no checkpoints: these go last, so that a kill in between is seen."""
     run.write(folder / run.CARD, card(folder))
     page.write(folder)
     run.clean(folder)
-    return results

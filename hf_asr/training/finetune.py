@@ -1,7 +1,7 @@
 """The journey: from a recipe to a run folder with a model, its evidence and its card."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,12 @@ from transformers import set_seed
 
 from hf_asr import run
 from hf_asr.data.account import account
-from hf_asr.data.check import fits
-from hf_asr.data.clips import Clips, load_clips
-from hf_asr.data.noise import sounds
-from hf_asr.data.replay import balanced, with_replay
-from hf_asr.data.tables import DataError
+from hf_asr.data.clips import Clips
 from hf_asr.decoding.decoder import save as save_decoder
-from hf_asr.decoding.fit import HeldOut, brought, fit_decoder, hotwords
+from hf_asr.decoding.fit import fit_decoder
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.evidence import Aside, look_aside
-from hf_asr.evaluation.guards import Guarded, guard_account, load_guards
+from hf_asr.evaluation.guards import guard_account
 from hf_asr.evaluation.results import (
     BASELINE,
     FINE_TUNED,
@@ -36,75 +32,34 @@ from hf_asr.evaluation.results import (
     read_system,
 )
 from hf_asr.models import checkpoints
-from hf_asr.models.head import Written, with_head, written_for
-from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter, freeze, label_limit
+from hf_asr.models.head import with_head
+from hf_asr.models.recogniser import Recogniser
 from hf_asr.models.scratch import scratch_model
 from hf_asr.publish.public import hub_ids
-from hf_asr.recipe import Hub, Recipe
+from hf_asr.recipe import Hub, Recipe, RecipeError
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
-from hf_asr.text.pronunciation import unpronounced
-from hf_asr.text.vocabulary import unknown_characters
-from hf_asr.training.conclude import conclude
-from hf_asr.training.lora import require_targets
-from hf_asr.training.publishing import publish, require_ready
+from hf_asr.training.conclude import conclude, finish
+from hf_asr.training.prepare import Ready, prepare
+from hf_asr.training.publishing import publish
+from hf_asr.training.tracking import tracked
 from hf_asr.training.train import train
+from hf_asr.training.trainer import precision
+
+PATIENCE = timedelta(hours=24)  # of processes that wait while the first downloads, or tests by itself
 
 
-@dataclass(frozen=True)
-class Ready:
-    """All that is known before a step is trained: what `check` looks at and `finetune` goes on with."""
-
-    clips: Clips
-    recogniser: Recogniser
-    written: Written
-    guards: tuple[Guarded, ...]
+def require_open(recipe: Recipe) -> None:
+    """Raises RunError when its run folder is finished, or holds another recipe's run or something else."""
+    run.require_open(Path(recipe.output), partial(_same_recipe, recipe))
 
 
-def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
-    """Recordings, transcripts, checkpoint and units, and the clips that fit them; nothing is trained."""
-    require_ready(recipe.hub)
-    sounds(recipe.training.augment)  # a recording that cannot be read is told now, not after zero-shot
-    with PartialState().main_process_first():  # the first fills the caches, the others read them
-        clips = load_clips(recipe.data, recipe.text, recipe.language)
-        clips = with_replay(clips, recipe.training.replay, recipe.data, recipe.text, recipe.language)
-    recogniser = checkpoints.load(recipe.model, recipe.whisper, recipe.language, skeleton)
-    written = written_for(recogniser, clips.train["text"], recipe.units, recipe.language, _also_written(recipe, clips))
-
-    def unknown(text: str) -> set[str]:
-        if written.lexicon is not None:
-            return written.lexicon.outside(text)
-        return set() if recogniser.family == "whisper" else unknown_characters(written.tokenizer, text)
-
-    what = {} if written.lexicon is None else {"unknown_are": "words outside the lexicon"}
-    clips = fits(clips, written.encode, frame_counter(recogniser), label_limit(recogniser), unknown, **what)
-    clips = balanced(clips, recipe.training.replay)
-    for side in ("train", "validation", "test"):
-        if not len(getattr(clips, side)):
-            raise DataError(f"no clips in {side}: see data.splits, or `use:` of data.sources")
-    if recipe.decoding.lm is not None and recogniser.family == "whisper":
-        raise CheckpointError("decoding.lm goes with a CTC head; Whisper has a language model inside: leave it out")
-    freeze(recogniser, recipe.model.freeze)
-    if recipe.model.lora is not None:
-        require_targets(recogniser, recipe.model.lora)
-    if recipe.baseline is not None:
-        scratch_model(recipe.baseline, recipe.model)  # what is wrong with it is told now, not after training
-    if recipe.training.compile and recogniser.family == "whisper" and recipe.whisper.own_length:
-        raise CheckpointError("training.compile: every window would be compiled anew; set whisper.own_length: false")
-    with PartialState().main_process_first():
-        guards = load_guards(recipe.guards, recipe.metric, recipe.language, clips.train)
-    told = (*unpronounced(written.unpronounced), *(warning for guard in guards for warning in guard.warnings))
-    return Ready(replace(clips, warnings=(*clips.warnings, *told)), recogniser, written, guards)
-
-
-def _also_written(recipe: Recipe, clips: Clips) -> Iterator[str]:
-    """Texts whose words a phoneme lexicon needs beside those of train: what the language model and hotwords bring."""
-    settings = recipe.decoding.lm
-    if settings is None or recipe.units.kind != "phoneme":
-        return
-    yield from hotwords(settings, recipe.text, recipe.language)
-    held_out = HeldOut([*clips.validation["text"], *clips.test["text"]])
-    yield from brought(settings, held_out, recipe.text, recipe.language)
+def _same_recipe(recipe: Recipe, file: Path) -> bool:
+    """Compared as settings: a later version writes more of them, with the defaults of before."""
+    try:
+        return recipe_file.load(str(file), check_exists=False) == recipe
+    except RecipeError:
+        return False
 
 
 def finetune(recipe: Recipe) -> dict[str, Any]:
@@ -113,9 +68,14 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     Raises RunError, DataError, CheckpointError, each with what to do.
     """
     # without cpu=True, processes that torchrun starts on a CPU would not know of each other
-    folder, state = Path(recipe.output), PartialState(cpu=not torch.cuda.is_available())
+    folder, state = Path(recipe.output), PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    if all((folder / name).exists() for name in (run.RESULTS, run.CHECKPOINTS)) and _same_recipe(recipe, folder):
+        state.wait_for_everyone()
+        return _finish(recipe) if state.is_main_process else {}
     if state.is_main_process:
-        run.open_folder(folder, recipe_file.dump(recipe))
+        require_open(recipe)
+        if not (folder / run.RECIPE).exists():
+            run.write(folder / run.RECIPE, recipe_file.dump(recipe))
     state.wait_for_everyone()
     set_seed(recipe.seed)
 
@@ -124,7 +84,9 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     if state.is_main_process:
         _same_data(folder, clips)
         run.write_json(folder / run.DATA, _account(recipe, ready))
-        run.write_json(folder / run.ENVIRONMENT, run.environment())
+        if not (folder / run.ENVIRONMENT).exists():  # a run goes on in the precision it was begun in
+            begun = run.environment(precision(recipe.training, recogniser.family))
+            run.write_json(folder / run.ENVIRONMENT, begun)
     _tell_data(clips)
 
     systems: dict[str, System] = {}
@@ -136,7 +98,8 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     set_seed(recipe.seed)
     recogniser = with_head(recogniser, ready.written)
     say(f"[bold]model[/]  {recogniser.about}")
-    recogniser, trained = train(recogniser, clips, recipe, folder)
+    with tracked(folder, recipe.training.report_to):
+        recogniser, trained = train(recogniser, clips, recipe, folder)
     if state.is_main_process:
         checkpoints.save(recogniser, folder / "model.new", recipe.decoding.beams)
         run.replace_folder(folder / "model.new", folder / run.MODEL)
@@ -165,6 +128,15 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
     return results
 
 
+def _finish(recipe: Recipe) -> dict[str, Any]:
+    """What a kill left undone after the last measurement."""
+    folder = Path(recipe.output)
+    finish(folder)
+    publish(folder, recipe.hub, baseline=recipe.baseline is not None)
+    results: dict[str, Any] = run.read_json(folder / run.RESULTS)
+    return results
+
+
 def _from_scratch(recipe: Recipe) -> None:
     """The same journey from random weights, on the same split, into baseline/; goes on where it was interrupted."""
     assert recipe.baseline is not None
@@ -181,7 +153,7 @@ def _from_scratch(recipe: Recipe) -> None:
             "hub": Hub(),
         }
     )
-    if (Path(own.output) / run.RESULTS).exists():
+    if (Path(own.output) / run.RESULTS).exists() and not (Path(own.output) / run.CHECKPOINTS).exists():
         return
     say("[bold]baseline[/]  the same clips, from random weights")
     finetune(own)

@@ -10,13 +10,24 @@ from hf_asr.models.recogniser import CheckpointError, Recogniser
 
 
 def require_targets(recogniser: Recogniser, lora: recipe.Lora) -> None:
-    """Raises CheckpointError when the network has no layers of these names."""
+    """Raises CheckpointError when the network has no layers of these names, or all of them are frozen."""
     layers = {name.rpartition(".")[2] for name, _ in recogniser.model.named_modules()}
     missing = [target for target in lora.targets if target not in layers]
     if missing:
         near = sorted(layer for layer in layers if any(target.strip("_") in layer for target in missing))
         hint = f"; it has {', '.join(near)}" if near else ""
         raise CheckpointError(f"model.lora.targets: no layer of this network is named {', '.join(missing)}{hint}")
+    if not _targets(recogniser, lora):
+        raise CheckpointError("model.freeze leaves none of model.lora.targets to train")
+
+
+def _targets(recogniser: Recogniser, lora: recipe.Lora) -> list[str]:
+    """Full names of the layers that get matrices: those of frozen parts do not."""
+    return [
+        name
+        for name, layer in recogniser.model.named_modules()
+        if name.rpartition(".")[2] in lora.targets and any(weight.requires_grad for weight in layer.parameters())
+    ]
 
 
 def adapted(recogniser: Recogniser, lora: recipe.Lora | None) -> Any:
@@ -27,7 +38,7 @@ def adapted(recogniser: Recogniser, lora: recipe.Lora | None) -> Any:
         r=lora.rank,
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # a fraction is fine: it only scales
         lora_dropout=lora.dropout,
-        target_modules=list(lora.targets),
+        target_modules=_targets(recogniser, lora),
         # a new CTC head is random: matrices beside it would not do
         modules_to_save=["lm_head"] if recogniser.family == "ctc" else None,
     )

@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 MOMENTUM = 0.95
@@ -49,30 +50,45 @@ def matrices(network: nn.Module) -> Iterator[Tensor]:
             yield layer.weight
 
 
+def orthogonal_all(matrices: list[Tensor]) -> list[Tensor]:
+    """`orthogonal` of each, on every process the same; each process computes its share of them."""
+    if not dist.is_available() or not dist.is_initialized():
+        return [orthogonal(matrix) for matrix in matrices]
+    rank, processes = dist.get_rank(), dist.get_world_size()
+    sizes = [matrix.numel() for matrix in matrices]
+    flat = torch.zeros(sum(sizes), dtype=torch.bfloat16, device=matrices[0].device)
+    parts = [part.view_as(matrix) for part, matrix in zip(flat.split(sizes), matrices, strict=True)]
+    for part, matrix in list(zip(parts, matrices, strict=True))[rank::processes]:
+        part.copy_(orthogonal(matrix))
+    dist.all_reduce(flat)  # zeros from all but one
+    return parts
+
+
 class Muon(torch.optim.AdamW):
     """Muon on groups with `muon` set, AdamW on the others; one learning rate for both."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """One step, after which the matrices' gradients are gone. `closure` is AdamW's."""
-        for group in self.param_groups:
-            if group["muon"]:
-                for weight in group["params"]:
-                    if weight.grad is not None:
-                        self._turn(weight, group["lr"], group["weight_decay"])
+        groups = [group for group in self.param_groups if group["muon"]]
+        todo = [(weight, group) for group in groups for weight in group["params"] if weight.grad is not None]
+        changes = orthogonal_all([self._ahead(weight) for weight, _ in todo]) if todo else []
+        for (weight, group), change in zip(todo, changes, strict=True):
+            size = group["lr"] * SIZE * sqrt(max(change.shape))
+            weight.mul_(1 - group["lr"] * group["weight_decay"])
+            weight.add_(change.to(weight.dtype).view_as(weight), alpha=-size)
+            weight.grad = None
         return super().step(closure)  # which passes over what has no gradient
 
-    def _turn(self, weight: Tensor, rate: float, decay: float) -> None:
+    def _ahead(self, weight: Tensor) -> Tensor:
+        """Nesterov's momentum as a matrix."""
         state, gradient = self.state[weight], weight.grad
         assert gradient is not None
         if not state:
             state["step"] = torch.tensor(0.0)  # AdamW asks for it when a saved state is loaded
             state["momentum_buffer"] = torch.zeros_like(gradient)
         kept = state["momentum_buffer"].lerp_(gradient, 1 - MOMENTUM)
-        ahead = gradient.lerp(kept, MOMENTUM).flatten(1)
-        change = orthogonal(ahead).to(weight.dtype).view_as(weight)
-        weight.mul_(1 - rate * decay).add_(change, alpha=-rate * SIZE * sqrt(max(ahead.shape)))
-        weight.grad = None
+        return gradient.lerp(kept, MOMENTUM).flatten(1)
 
 
 def muon(network: nn.Module, decayed: set[str], rate: float, decay: float) -> Muon:

@@ -6,7 +6,7 @@ from hf_asr.data.check import Report, report
 from hf_asr.recipe import Recipe
 from hf_asr.text.pronunciation import in_words
 from hf_asr.training.budget import ENDLESS, Budget, budget
-from hf_asr.training.finetune import prepare
+from hf_asr.training.prepare import prepare
 from hf_asr.training.train import plan_for
 
 WEIGHT, GRADIENT, ADAM = 4, 4, 8  # bytes a parameter, float32

@@ -85,6 +85,8 @@ class Publisher(TrainerCallback):
         self.thread.start()
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         if self.thread is not None:
             self.thread.join(LAST_WAIT)
         shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
@@ -95,7 +97,8 @@ class Publisher(TrainerCallback):
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         for path in checkpoint.iterdir():
-            if path.suffix == ".safetensors" or (path.suffix == ".json" and path.name != "trainer_state.json"):
+            # .py: the network of a DeepSpeech2
+            if path.suffix in (".safetensors", ".py") or (path.suffix == ".json" and path.name != "trainer_state.json"):
                 _link(path, scratch / path.name)
         self.processor.save_pretrained(scratch)
         return scratch

@@ -21,7 +21,7 @@ from hf_asr.training.journal import Journal, out_of_patience
 from hf_asr.training.lora import adapted, merged
 from hf_asr.training.masks import spec_augment
 from hf_asr.training.publishing import Publisher
-from hf_asr.training.trainer import SpeechTrainer, arguments, precision
+from hf_asr.training.trainer import LOST, SpeechTrainer, arguments, precision
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Trained:
     parameters: int
     trainable: int
     precision: str  # that `auto` came to
+    peak_memory: dict[str, int]  # bytes, of the first process and its device
     unreadable: tuple[str, ...]  # ids of training clips that could not be read after all
 
 
@@ -65,6 +66,8 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
     last = run.last_checkpoint(folder) if state.is_main_process else None
     state.wait_for_everyone()
     last = last or run.last_checkpoint(folder)
+    chosen = _precision(folder, recipe, recogniser)
+    run.forget_peak_memory()
     clock = Clock(
         _cut_log(folder, last) if state.is_main_process else 0.0,
         shared=state.num_processes > 1 and training.max_minutes is not None,
@@ -84,7 +87,7 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         budget=planned,
         clock=clock,
         look=look,
-        args=arguments(training, folder, recipe.seed, planned, recogniser.family),
+        args=arguments(training, folder, recipe.seed, planned, recogniser.family, chosen),
         callbacks=[Journal(folder, training, planned, clock), Publisher(folder, recipe.hub, recogniser.processor)],
     )
     trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -97,6 +100,8 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         quick = quick_attention(recogniser.model, trainer.args.bf16, float(plan.seconds.max()))
         with quick, spec_augment(recogniser, training.augment.spec_augment):
             trainer.train(resume_from_checkpoint=str(last) if last else None)
+    state.wait_for_everyone()  # each process notes what it could not read
+    lost = {name for file in (folder / run.CHECKPOINTS).glob(f"{LOST}-*.jsonl") for name in run.read_lines(file)}
     done = trainer.state
     for wrapped in (network, recogniser.model):
         # accelerate leaves its autocast around forward; the test is read as pipeline() reads, in float32
@@ -108,9 +113,16 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         minutes=clock.minutes,
         parameters=total,
         trainable=trainable,
-        precision=precision(training, recogniser.family),
-        unreadable=tuple(sorted(trainer.lost)),
+        precision=chosen,
+        peak_memory=run.peak_memory(),
+        unreadable=tuple(sorted(lost)),
     )
+
+
+def _precision(folder: Path, recipe: Recipe, recogniser: Recogniser) -> str:
+    """As the run was begun, perhaps on another machine; else what `auto` means on this one."""
+    begun = run.read_json(folder / run.ENVIRONMENT) if (folder / run.ENVIRONMENT).exists() else {}
+    return str(begun.get("precision") or precision(recipe.training, recogniser.family))
 
 
 def _state(checkpoint: Path) -> TrainerState:

@@ -1,5 +1,6 @@
 """Transformers' Trainer with our batches, our loss and our decode path; everything else is its own."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from hf_asr.training.budget import Budget, Clock, learning_rate
 from hf_asr.training.loading import Batch, TrainingClips, collate
 from hf_asr.training.loss import summed_loss
 from hf_asr.training.muon import muon
+
+LOST = "lost"  # files beside the checkpoints, one a process: ids of clips that could not be read after all
 
 
 class SpeechTrainer(Trainer):
@@ -76,13 +79,15 @@ class SpeechTrainer(Trainer):
         averages gradients over devices, hence the factor.
         """
         labels, lost = inputs.pop("labels"), inputs.pop("lost")
+        for name in sorted(set(lost) - self.lost):
+            run.append_line(Path(str(self.args.output_dir)) / f"{LOST}-{self.args.process_index}.jsonl", name)
         self.lost.update(lost)
         total = summed_loss(self.recogniser, model, inputs, labels)
         return total * self.args.world_size / max(num_items_in_batch, 1)
 
     def create_optimizer(self, model: Any = None) -> Any:
         if self.training.optimizer == "muon" and self.optimizer is None:
-            network = self.model if model is None else model
+            network: Any = self.model if model is None else model
             decayed = set(self.get_decay_parameter_names(network))
             self.optimizer = muon(network, decayed, self.training.learning_rate, self.training.weight_decay)
             return self.optimizer
@@ -101,7 +106,7 @@ class SpeechTrainer(Trainer):
         return self.lr_scheduler
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
-        with self.autocast_smart_context_manager():
+        with self.accelerator.autocast():
             found = self.look()
         metrics = {
             f"{metric_key_prefix}_wer": found.score.wer,
@@ -131,7 +136,9 @@ def precision(training: recipe.Training, family: Family) -> str:
     return "bf16" if can.get("avx512_bf16") or can.get("amx_bf16") else "float32"
 
 
-def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget, family: Family) -> TrainingArguments:
+def arguments(
+    training: recipe.Training, folder: Path, seed: int, steps: Budget, family: Family, chosen: str
+) -> TrainingArguments:
     """The recipe in the Trainer's own words."""
     gpu = torch.cuda.is_available()
     every = training.evaluate_every or steps.steps_per_epoch
@@ -142,8 +149,8 @@ def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget,
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        bf16=precision(training, family) == "bf16",
-        fp16=precision(training, family) == "fp16",
+        bf16=chosen == "bf16",
+        fp16=chosen == "fp16",
         activation_checkpointing=training.activation_checkpointing,
         torch_compile=training.compile,
         dataloader_num_workers=_workers(gpu) if training.workers is None else training.workers,
@@ -173,4 +180,9 @@ def arguments(training: recipe.Training, folder: Path, seed: int, steps: Budget,
 
 def _workers(gpu: bool) -> int:
     # on a CPU the workers would take the cores that train
-    return min(8, max(1, torch.get_num_threads() - 1)) if gpu else 0
+    return min(8, max(1, _cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")) - 1)) if gpu else 0
+
+
+def _cores() -> int:
+    # not torch's threads: torchrun sets them to one a process
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

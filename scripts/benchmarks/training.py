@@ -94,7 +94,7 @@ def arm(given: argparse.Namespace, family: str, path: str, folder: Path) -> dict
             },
         }
     )
-    from hf_asr.training.finetune import prepare
+    from hf_asr.training.prepare import prepare
 
     ready = prepare(settings)
     audio = sum(ready.clips.train["seconds"]) * epochs

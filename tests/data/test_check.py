@@ -101,7 +101,11 @@ def test_clips_that_fit_come_back_as_they_were():
 
 
 def test_the_report_counts():
-    lost = [LeftOut("x", "too long", "", 40.0), LeftOut("y", "too long", "", 50.0), LeftOut("z", "unreadable", "", 0.0)]
+    lost = [
+        LeftOut("x", "too long", "", 40.0),
+        LeftOut("y", "too long", "90 s", 50.0),
+        LeftOut("z", "unreadable", "", 0.0),
+    ]
     found = report(
         clips(
             train=[("a1", "aaaa bb", 2.0), ("a2", "aab", 3.0), ("b1", "c", 4.0)],
@@ -118,13 +122,9 @@ def test_the_report_counts():
     assert found.characters == {"a": 6, "b": 3, "c": 1} and found.rare == {"b": 3, "c": 1} and found.unseen == {"ñ": 2}
     assert (found.label_lengths[0], found.label_lengths[50], found.label_lengths[100]) == (1, 3, 7)
     assert found.durations[50] == 3.0 and found.steps_per_epoch == 3 and found.disk_bytes == 28_000
-    assert found.errors == () and found.warnings[0] == "before"
+    assert found.named == {"too long": ("x", "y (90 s)"), "unreadable": ("z",)} and found.warnings[0] == "before"
     assert any("0.1 minutes" in warning for warning in found.warnings)
     assert any(warning.endswith("train does not have: ñ") for warning in found.warnings)
-
-
-def test_empty_sides_are_errors():
-    assert report(clips(validation=[("a", "a", 1.0)])).errors == ("train has no clips", "test has no clips")
 
 
 def test_transcripts_of_another_recording_stand_out():

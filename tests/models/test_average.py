@@ -228,6 +228,12 @@ def test_what_cannot_be_averaged_is_told(a: Path, b: Path, tmp_path: Path) -> No
     assert (full / "mine.txt").read_text() == "precious" and not (tmp_path / "out").exists()
 
 
+def test_a_checkpoint_of_the_package(tmp_path: Path) -> None:
+    shutil.copytree(checkpoints.location("embedded:micro"), tmp_path / "tuned")
+    average("embedded:micro", str(tmp_path / "tuned"), 0.5, tmp_path / "out")
+    assert tensors(tmp_path / "out").keys() == tensors(tmp_path / "tuned").keys()
+
+
 def test_a_half_that_was_left_is_no_trouble(a: Path, b: Path, tmp_path: Path) -> None:
     (tmp_path / "out.new").mkdir()
     (tmp_path / "out.new" / "half").write_text("")

@@ -5,7 +5,7 @@ import pytest
 
 from hf_asr.recipe import Training
 from hf_asr.training.batches import Plan
-from hf_asr.training.budget import ENDLESS, budget, learning_rate
+from hf_asr.training.budget import ENDLESS, Clock, budget, learning_rate
 
 PLAN = Plan(np.full(100, 2.0), np.ones(100), batch_seconds=20.0, parts=1, seed=0)
 
@@ -31,6 +31,12 @@ def test_progress_takes_the_first_bound_reached() -> None:
     assert found.progress(50, 1) == 0.5
     assert found.progress(50, 9) == 0.9
     assert found.progress(50, 30) == 1.0
+
+
+def test_the_clock_goes_on_from_before_an_interruption() -> None:
+    found = budget(PLAN, Training(max_minutes=3))
+    assert found.progress(0, Clock(3.0, shared=False).minutes) == 1.0  # over, before a step is taken
+    assert found.progress(0, Clock(1.5, shared=False).minutes) == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter
 from hf_asr.recipe import Recipe
 from hf_asr.recipe.augment import Augment, Noise, Reverb, SpecAugment
 from hf_asr.training.batches import Pick, Plan
-from hf_asr.training.finetune import prepare
 from hf_asr.training.loading import MASKS, WAVEFORM, Loaded, TrainingClips, collate
 from hf_asr.training.masks import spec_augment
+from hf_asr.training.prepare import prepare
 from tests.small import RECIPE, ROOT
 
 RATE = 16_000

@@ -51,6 +51,7 @@ def save(callback: Publisher, step: int, looks: int, wait: bool = True) -> None:
     """A checkpoint as the Trainer leaves it after so many looks at validation."""
     checkpoint = callback.folder / run.CHECKPOINTS / f"checkpoint-{step}"
     checkpoint.mkdir(parents=True)
+    (checkpoint / "modeling.py").write_text("# a network of its own\n")
     (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}" + bytes(10_000) + bytes([step]))
     for name in ("config.json", "trainer_state.json"):
         (checkpoint / name).write_text(json.dumps({"step": step}))
@@ -75,7 +76,8 @@ def test_every_second_look_goes_to_a_branch_and_main_stays_empty(hub: Hub, tmp_p
     assert hub.store.repositories == {}
     save(callback, 20, 2)
     there = files(hub, BRANCH)
-    assert set(there) == {"model.safetensors", "config.json", "preprocessor_config.json", "README.md", run.LOG}
+    brought = {"model.safetensors", "modeling.py", "config.json", "preprocessor_config.json"}
+    assert set(there) == {*brought, "README.md", run.LOG}
     assert b"step 20, validation WER 25.0%" in there["README.md"] and there["model.safetensors"][-1] == 20
     assert files(hub, "main") == {} and hub.store.repositories["model", TO].private
     save(callback, 30, 3)
@@ -84,7 +86,7 @@ def test_every_second_look_goes_to_a_branch_and_main_stays_empty(hub: Hub, tmp_p
     titles = [commit.title for commit in HfApi(hub.endpoint, TOKEN).list_repo_commits(TO, revision=BRANCH)]
     assert titles == ["Step 40, validation WER 12.5%", "Step 20, validation WER 25.0%", "initial commit"]
     assert told == [f"  step {step} is pushed to {TO}, branch {BRANCH}" for step in (20, 40)]
-    callback.on_train_end(None, None, None)
+    callback.on_train_end(None, TrainerState(is_world_process_zero=True), None)
     assert not (tmp_path / "run" / SCRATCH).exists()
 
 
@@ -98,8 +100,10 @@ def test_training_does_not_wait_and_passes_over_a_look_meanwhile(hub: Hub, tmp_p
         path.unlink()  # the Trainer keeps no more than the best and the last
     save(callback, 20, 2, wait=False)
     assert told == ["  step 20 is not pushed: the last push is still under way"]
+    # another process of the same training ends first
+    Publisher(callback.folder, callback.hub, None).on_train_end(None, TrainerState(is_world_process_zero=False), None)
     later.set()
-    callback.on_train_end(None, None, None)
+    callback.on_train_end(None, TrainerState(is_world_process_zero=True), None)
     assert files(hub, BRANCH)["model.safetensors"][-1] == 10
 
 
