@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 from hf_asr import run
 from hf_asr.data.clips import DataError, load_clips
+from hf_asr.evaluation.standalone import evaluate_recipe
 from hf_asr.recipe import Data, Source, Splits, Text
 from hf_asr.recipe import file as recipe_file
 from tests import small
@@ -84,6 +85,9 @@ def test_a_side_of_a_run_is_what_it_was(old: Path) -> None:
         with pytest.raises(DataError, match="train, validation, test"):
             side(wrong)
     kept = run.read_json(old / run.DATA)
-    run.write_json(old / run.DATA, kept | {"checksum": "0" * 64})
+    run.write_json(old / run.DATA, kept | {"own_checksum": "0" * 64})
     with pytest.raises(DataError, match="changed since it ran"):
         side("test")
+    with pytest.raises(DataError, match="changed since it ran"):
+        evaluate_recipe("no model is loaded before", str(old), ())
+    run.write_json(old / run.DATA, kept)

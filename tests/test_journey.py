@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from hf_asr import run
+from hf_asr.cli import app
+from hf_asr.errors import UserError
 from hf_asr.recipe import Training
 from hf_asr.training.trainer import precision
 from tests import small
@@ -221,3 +224,17 @@ def test_help_comes_without_torch() -> None:
 def test_two_sources_of_truth_are_refused() -> None:
     done = small.hf_asr("-m", "hf_asr", "evaluate", "somewhere", "--recipe", "a", "--data", "b")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("--data", "somewhere", "--set", "metric.case=keep"), "--set changes a recipe"),
+        (("--recipe", "quickstart", "--split", "test"), "--split goes with --data"),
+        (("--recipe", "quickstart", "--data", "somewhere"), "either --recipe"),
+    ],
+)
+def test_evaluate_passes_over_nothing(asked: tuple[str, ...], told: str) -> None:
+    done = CliRunner().invoke(app, ["evaluate", "embedded:micro", *asked])
+    assert isinstance(done.exception, UserError)
+    assert told in str(done.exception)

@@ -14,6 +14,7 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="a saved model folder or a Hub id")],
     recipe: Annotated[str | None, typer.Option(help="its test clips, normaliser and decoding are used")] = None,
     data: Annotated[str | None, typer.Option(help="all clips of this folder, table or Hub dataset")] = None,
+    split: Annotated[str | None, typer.Option(help="of a Hub dataset with several (with --data)")] = None,
     override: Overrides = None,
     language: Annotated[str | None, typer.Option(help="code of the spoken language (with --data)")] = None,
     output: Annotated[Path | None, typer.Option(help="write every clip's hypothesis to this .jsonl file")] = None,
@@ -22,6 +23,7 @@ def evaluate(
     """WER and CER with intervals, by the decode path of training and of pipeline()."""
     if (recipe is None) == (data is None):
         raise UserError("give either --recipe (its test side is used) or --data (all of its clips are used)")
+    _require_fitting(recipe, data, override, split)
     quiet()
     from hf_asr.decoding.decoder import asked
     from hf_asr.evaluation.standalone import evaluate_data, evaluate_recipe
@@ -31,7 +33,7 @@ def evaluate(
     if recipe:
         found = evaluate_recipe(model, recipe, override or (), decoder)
     else:
-        found = evaluate_data(model, str(data), language, decoder)
+        found = evaluate_data(model, str(data), language, decoder, split)
     evaluation_table(found, output)
 
 
@@ -77,6 +79,7 @@ def average(
     weight: Annotated[str, typer.Option(help="share of B, 0 to 1, or `auto`: chosen on validation")] = "auto",
     recipe: Annotated[str | None, typer.Option(help="for `auto`: its validation clips are read")] = None,
     data: Annotated[str | None, typer.Option(help="for `auto`: all clips of this folder are read")] = None,
+    split: Annotated[str | None, typer.Option(help="of a Hub dataset with several (with --data)")] = None,
     override: Overrides = None,
     language: Annotated[str | None, typer.Option(help="code of the spoken language (with --data)")] = None,
 ) -> None:
@@ -85,6 +88,7 @@ def average(
         raise UserError("--weight auto chooses on clips: give --recipe (its validation side) or --data")
     if weight != "auto" and (recipe or data):
         raise UserError("--recipe and --data go with --weight auto")
+    _require_fitting(recipe, data, override, split)
     quiet()
     from hf_asr.evaluation.weights import best, try_on_data, try_on_recipe
     from hf_asr.models.average import average as mix
@@ -94,7 +98,7 @@ def average(
         tried = (
             try_on_recipe(a, b, recipe, override or (), output)
             if recipe
-            else try_on_data(a, b, str(data), language, output)
+            else try_on_data(a, b, str(data), language, output, split=split)
         )
         weights_table(tried)
         share = best(tried).weight
@@ -105,3 +109,11 @@ def average(
             raise UserError(f"--weight is a number from 0 to 1, or auto, not {weight!r}") from None
     mix(a, b, share, output)
     typer.echo(f"{output}: {1 - share:g} of {a}, {share:g} of {b}")
+
+
+def _require_fitting(recipe: str | None, data: str | None, override: list[str] | None, split: str | None) -> None:
+    """Nothing that is asked for is passed over."""
+    if override and recipe is None:
+        raise UserError("--set changes a recipe: it goes with --recipe")
+    if split and data is None:
+        raise UserError("--split goes with --data; a recipe's is data.sources.0.split")

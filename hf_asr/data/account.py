@@ -23,6 +23,7 @@ def account(clips: Clips) -> dict[str, Any]:
         "left_out_by_reason": dict(reasons),
         "warnings": list(clips.warnings),
         "checksum": clips.checksum,
+        "own_checksum": clips.own_checksum or clips.checksum,  # without old data mixed in
         "left_out": [asdict(one) for one in clips.left_out],
     }
 

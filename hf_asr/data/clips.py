@@ -42,6 +42,7 @@ class Clips:
     warnings: tuple[str, ...]
     checksum: str  # of ids, sides, texts and recordings
     old: frozenset[str] = frozenset()  # ids of those in train that training.replay brought
+    own_checksum: str | None = None  # before they came; None without any
 
 
 @dataclass(frozen=True)
@@ -152,11 +153,23 @@ def _side(folder: Path, side: str | None) -> Dataset:
         clips = load_clips(told.data, told.text, told.language)
     except DataError as error:
         raise DataError(f"the recordings of {folder}: {error}") from error
-    kept = run.read_json(folder / run.DATA)["checksum"]
-    if told.training.replay is None and clips.checksum != kept:
-        raise DataError(f"the recordings or transcripts of {folder} changed since it ran: its sides are lost")
+    require_unchanged(str(folder), (), clips)
     found: Dataset = getattr(clips, str(side))
     return found.select_columns(list(FEATURES))
+
+
+def require_unchanged(name: str, overrides: Sequence[str], clips: Clips) -> None:
+    """Raises DataError when `name` is a run folder whose data, as `load_clips` has them, are no longer those it used.
+
+    They would be divided otherwise, and clips that the run was trained on may lie in test.
+    """
+    kept = Path(name) / run.DATA
+    if not kept.is_file() or any(one.startswith(("data.", "text.", "language")) for one in overrides):
+        return
+    told = run.read_json(kept)
+    before = told.get("own_checksum") or (None if told["replay"] else told["checksum"])
+    if before is not None and before != clips.checksum:
+        raise DataError(f"the recordings or transcripts of {name} changed since it ran: its sides are lost")
 
 
 def _recordings(table: Dataset) -> Iterator[Mapping[str, Any]]:

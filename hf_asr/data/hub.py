@@ -71,7 +71,12 @@ def _clips(loaded: Dataset, source: Source) -> Dataset:
     """The columns of FEATURES; the recordings stay in the memory-mapped file they are in."""
     names = column_names(source, loaded.column_names)
     audio = loaded.select_columns([names["audio"]]).rename_columns({names["audio"]: "audio"})
-    audio = audio.cast_column("audio", Audio(decode=False))
+    try:
+        audio = audio.cast_column("audio", Audio(decode=False))
+    except Exception as error:  # e.g. that torchcodec is missing, to encode samples with
+        kind, name = loaded.features[names["audio"]], names["audio"]
+        told = f"column {name!r} of {source.path} holds no recordings in a file format ({kind}):"
+        raise DataError(f"{told} store it with cast_column({name!r}, Audio())") from error
     wanted = list({name for what, name in names.items() if name and what != "audio"})
     values = loaded.select_columns(wanted).with_format("arrow")[:].to_pydict()
     ids = _ids(values.get(names["id"] or ""), source.split or "train", len(loaded))

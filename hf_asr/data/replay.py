@@ -49,6 +49,7 @@ def with_replay(clips: Clips, replay: Replay | None, data: Data, text: Text, lan
             left_out=(*clips.left_out, *lost),
             given=clips.given + found.given,
             given_seconds=clips.given_seconds + found.given_seconds,
+            own_checksum=clips.checksum,
             checksum=hashlib.sha256(told.encode()).hexdigest(),
             old=frozenset(old["id"][:]),
         ),

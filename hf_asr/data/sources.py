@@ -117,6 +117,13 @@ def _audiofolder(folder: Path, source: Source) -> tuple[Dataset, list[LeftOut]]:
         columns, lines = read_table(manifest)
         new_rows, new_left = _rows(lines, columns, source, manifest.parent, folder)
         rows, left = rows + new_rows, left + new_left
+    if source.split and not any(source.split in path.relative_to(folder).parts for path in manifests):
+        # one table over all splits, each a folder of recordings
+        rows = [row for row in rows if source.split in Path(row["id"]).parts]
+        left = [one for one in left if source.split in Path(one.id).parts]
+        if not rows:
+            raise DataError(f"`split: {source.split}`: no table and no recording of {folder} lies in such a folder")
+        return to_dataset(rows), left
     listed = {row["audio"]["path"] for row in rows} | {left_out.id for left_out in left}
     whole = len(manifests) == len(_metadata_files(folder, None))
     strangers = [path for path in _audio_files(folder) if whole and not {path, _id(folder, path)} & listed]
@@ -126,7 +133,9 @@ def _audiofolder(folder: Path, source: Source) -> tuple[Dataset, list[LeftOut]]:
 
 
 def _audio_files(folder: Path) -> list[str]:
-    paths = (path for path in folder.absolute().rglob("*") if path.suffix.lower() in AUDIO_FILES)
+    # without `..`, as rows name their files
+    whole = Path(os.path.normpath(folder.absolute()))
+    paths = (path for path in whole.rglob("*") if path.suffix.lower() in AUDIO_FILES)
     return sorted(str(path) for path in paths if not path.name.startswith("."))
 
 

@@ -152,12 +152,15 @@ def _warnings(rows: Sequence[Row], sides: Sequence[str], sizes: dict[str, float]
         for side, wanted in sizes.items()
         if not wanted / NEAR <= got.get(side, 0.0) <= wanted * NEAR
     ]
-    known = {row.speaker for row in rows} - {None}
-    for one, other in ((TEST, TRAIN), (TEST, VALIDATION), (VALIDATION, TRAIN)):
-        speakers = [{row.speaker for row, at in zip(rows, sides, strict=True) if at == side} for side in (one, other)]
-        shared = sorted(name for name in speakers[0] & speakers[1] if name)
-        if shared and (len(known) > 1 or given != {"split"}):
-            names = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
-            are = "speaker is" if len(shared) == 1 else "speakers are"
-            found.append(f"{len(shared)} {are} in {one} and in {other} ({names})")
+    for kind in ("speaker", "group"):
+        of = [getattr(row, kind) for row in rows]
+        if len(set(of) - {None}) <= 1 and given == {"split"}:
+            continue
+        for one, other in ((TEST, TRAIN), (TEST, VALIDATION), (VALIDATION, TRAIN)):
+            there = [{name for name, at in zip(of, sides, strict=True) if at == side} for side in (one, other)]
+            shared = sorted(name for name in there[0] & there[1] if name)
+            if shared:
+                names = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
+                are = f"{kind} is" if len(shared) == 1 else f"{kind}s are"
+                found.append(f"{len(shared)} {are} in {one} and in {other} ({names})")
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from datasets import Dataset
 
 from hf_asr import recipe
+from hf_asr.data.splits import transcript_key
 from hf_asr.decoding.alphabet import Alphabet
 from hf_asr.decoding.decoder import Decoder, Weights, alphabet_for
 from hf_asr.decoding.kneser_ney import Estimate, estimate
@@ -82,7 +83,7 @@ class HeldOut:
     """Transcripts that no language model may have seen, and how many lines of other texts had one in them."""
 
     def __init__(self, transcripts: Iterable[str]) -> None:
-        self.whole = {" ".join(text.split()) for text in transcripts}
+        self.whole = {transcript_key(text) for text in transcripts}
         self.begins: dict[tuple[str, ...], list[list[str]]] = {}
         for words in map(str.split, self.whole):
             if len(words) >= LEAK_WORDS:
@@ -98,7 +99,7 @@ class HeldOut:
                 yield text
 
     def _holds(self, text: str) -> bool:
-        words = text.split()
+        words = transcript_key(text).split()  # whatever its case and punctuation
         return " ".join(words) in self.whole or any(
             words[at : at + len(transcript)] == transcript
             for at in range(len(words) - LEAK_WORDS + 1)

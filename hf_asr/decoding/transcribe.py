@@ -9,7 +9,7 @@ import torch
 from hf_asr.decoding.ctc import best_path
 from hf_asr.decoding.decoder import Decoder, Hear, Write, ctc_way
 from hf_asr.decoding.hypothesis import Hypothesis, Word
-from hf_asr.models.recogniser import Recogniser
+from hf_asr.models.recogniser import Recogniser, frame_counter
 from hf_asr.models.whisper import FULL_SECONDS, context, own_window
 
 RATE = 16_000
@@ -105,6 +105,9 @@ def transcribe_recording(
     way = _ctc_way(recogniser, decoder)
     if way is not None:
         hear, write = way
+        frames_of = frame_counter(recogniser)
+        if frames_of is not None and (not len(samples) or frames_of(len(samples)) < 1):
+            return Hypothesis("")  # shorter than one frame
         frames = torch.cat(list(windows(recogniser, samples, hear)))
         return write(frames, seconds / max(len(frames), 1) if times else None)
     if seconds <= FULL_SECONDS and not times:

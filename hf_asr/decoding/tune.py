@@ -57,6 +57,8 @@ def hear(
                 heard.append((row, decode(row["audio"])))
             except AudioError:
                 continue  # evaluation lists it
+        if not heard:
+            continue
         for (row, _), frames in zip(heard, log_posteriors(recogniser, [samples for _, samples in heard]), strict=True):
             reference = normalise(row["raw"], metric, language).split()
             greedy = normalise(read_path(recogniser, frames.argmax(-1)).text, metric, language).split()

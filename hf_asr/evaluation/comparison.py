@@ -64,7 +64,9 @@ def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Compari
     if BASELINE in told["systems"]:
         found[BASELINE] = read_system(first, BASELINE)
     for model in models:
-        found[_free(found, model)] = _model(model, first)
+        read = _model(model, first)
+        _same_clips(first, found[names[0]], Path(model), read)
+        found[_free(found, model)] = read
     verdicts = list(comparisons(found, names[0]))
     if (first_fused := f"{names[0]} + LM") in fused:
         verdicts += comparisons(fused, first_fused)

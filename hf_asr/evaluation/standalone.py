@@ -7,7 +7,7 @@ import torch
 from datasets import Dataset, concatenate_datasets
 
 from hf_asr import recipe
-from hf_asr.data.clips import load_clips
+from hf_asr.data.clips import load_clips, require_unchanged
 from hf_asr.decoding.decoder import Decoder
 from hf_asr.evaluation.evaluate import Evaluation, evaluate
 from hf_asr.evaluation.results import PIPELINE, contexts
@@ -32,14 +32,17 @@ def evaluate_recipe(model: str, name: str, overrides: Sequence[str], decoder: De
     """On the test side of a recipe, as finetune measures it; CTC greedily or with a `decoder`."""
     settings = recipe_file.load(name, overrides)
     clips = load_clips(settings.data, settings.text, settings.language)
+    require_unchanged(name, overrides, clips)
     return _measure(model, clips.test, settings, 0, True, decoder)
 
 
-def evaluate_data(model: str, path: str, language: str | None, decoder: Decoder | None = None) -> Standalone:
+def evaluate_data(
+    model: str, path: str, language: str | None, decoder: Decoder | None = None, split: str | None = None
+) -> Standalone:
     """On every usable clip of a folder, table or Hub dataset: default normaliser, the model's own beam width."""
     settings = recipe.Recipe(
         language=language,
-        data=recipe.Data(sources=(recipe.Source(path=path, use="test"),)),
+        data=recipe.Data(sources=(recipe.Source(path=path, split=split, use="test"),)),
         model=recipe.Model(checkpoint=model),
         whisper=recipe.Whisper(own_length=False),  # who has not been trained for it loops there
         training=recipe.Training(epochs=1),

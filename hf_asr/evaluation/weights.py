@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset, concatenate_datasets
 
 from hf_asr import recipe
-from hf_asr.data.clips import load_clips
+from hf_asr.data.clips import load_clips, require_unchanged
 from hf_asr.data.tables import DataError
 from hf_asr.evaluation.evaluate import evaluate
 from hf_asr.evaluation.metrics import Score
@@ -40,20 +40,28 @@ def try_on_recipe(
     """
     require_free(out)
     settings = recipe_file.load(name, overrides)
-    clips = load_clips(settings.data, settings.text, settings.language).validation
+    everything = load_clips(settings.data, settings.text, settings.language)
+    require_unchanged(name, overrides, everything)
+    clips = everything.validation
     if not len(clips):
         raise DataError("the recipe has no validation clips to choose a weight by: see data.splits")
     return _try(a, b, clips, settings, settings.decoding, out, weights)
 
 
 def try_on_data(
-    a: str, b: str, path: str, language: str | None, out: Path, weights: Sequence[float] = WEIGHTS
+    a: str,
+    b: str,
+    path: str,
+    language: str | None,
+    out: Path,
+    weights: Sequence[float] = WEIGHTS,
+    split: str | None = None,
 ) -> tuple[Tried, ...]:
     """The same on all usable clips of a folder, table or Hub dataset, which should be no test data."""
     require_free(out)
     settings = recipe.Recipe(
         language=language,
-        data=recipe.Data(sources=(recipe.Source(path=path, use="validation"),)),
+        data=recipe.Data(sources=(recipe.Source(path=path, split=split, use="validation"),)),
         model=recipe.Model(checkpoint=b),
         training=recipe.Training(epochs=1),
     )

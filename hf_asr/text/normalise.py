@@ -11,7 +11,10 @@ from hf_asr.text.numerals import spell
 DOTTED_I = {"az", "crh", "gag", "tr", "tt"}
 
 # soft hyphen, zero-width space, direction marks, emoji selectors, byte order mark; not the two joiners (in letters)
-INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe00-\ufe0f\ufeff]")
+INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe00-\ufe0f\ufeff]")
+
+# a zero-width non-joiner that stands between nothing; the joiner may end a word (Malayalam chillu letters)
+AT_AN_END = re.compile("\u200c+(?=\\s|$)")
 
 # neither letter, digit nor space by Python's \w: punctuation and symbols, but combining marks, too
 CANDIDATES = re.compile(r"(?:[^\w\s]|_)+")
@@ -37,7 +40,7 @@ def normalise(text: str, steps: Text, language: str | None) -> str:
     if steps.punctuation == "strip":
         text = _strip(text, steps.keep)
     # NFC again: upper case may decompose (ΐ)
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    return unicodedata.normalize("NFC", " ".join(AT_AN_END.sub("", text).split()))
 
 
 def describe(steps: Text) -> str:

@@ -183,3 +183,10 @@ def test_a_local_parquet_tree_reads_like_the_hub(tmp_path, record):
 def test_a_language_is_needed_where_the_config_names_one():
     with pytest.raises(DataError, match=r"config '\{language\}' of user/x needs the recipe's `language`"):
         read_source(Source(path="user/x", config="{language}", format="hub"), None)
+
+
+def test_samples_in_place_of_recordings_are_told(tmp_path):
+    rows = [{"audio": {"array": [0.0] * 800, "sampling_rate": 16_000}, "text": "one"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    with pytest.raises(DataError, match="holds no recordings in a file format"):
+        read_source(Source(path=str(tmp_path / "train.parquet")), "cy")

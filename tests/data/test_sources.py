@@ -169,6 +169,26 @@ def test_a_metadata_file_in_each_splits_folder(tmp_path, record):
     assert [row["id"] for row in rows] == ["data/test/a"] and not left_out
 
 
+def test_one_table_over_all_splits(tmp_path, record):
+    for split in ("train", "test"):
+        record(tmp_path / "data" / split / "a.wav")
+    (tmp_path / "metadata.csv").write_text("file_name,text\ndata/train/a.wav,one\ndata/test/a.wav,two\n")
+    rows, left_out = read(tmp_path, split="test")
+    assert [(row["id"], row["raw"]) for row in rows] == [("data/test/a", "two")] and not left_out
+    assert len(read(tmp_path)[0]) == 2
+    with pytest.raises(DataError, match="no table and no recording of"):
+        read(tmp_path, split="dev")
+
+
+def test_a_folder_named_by_way_of_another(folder, monkeypatch):
+    write_manifest(folder, "csv")
+    plain = [reasons(read(folder)[1]), [row["id"] for row in read(folder)[0]]]
+    for name in (folder / "b" / "..", folder / "." / "b" / ".."):
+        assert [reasons(read(name)[1]), [row["id"] for row in read(name)[0]]] == plain
+    monkeypatch.chdir(folder / "b")
+    assert [reasons(read("..")[1]), [row["id"] for row in read("..")[0]]] == plain
+
+
 def test_ljspeech_as_extracted(tmp_path, record):
     for name in ("LJ001-0001", "LJ001-0002", "LJ002-0001"):
         record(tmp_path / "wavs" / f"{name}.wav")

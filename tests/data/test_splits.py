@@ -162,6 +162,14 @@ def test_one_reader_alone_is_no_warning_when_divided_by_transcript():
     assert "2 speakers are in test and in train (s0, s1)" in divide(clips(50, speakers=2), Splits())[1]
 
 
+def test_groups_that_could_not_be_kept_apart_are_a_warning():
+    told = divide(clips(50, groups=2), Splits())[1]
+    assert "2 groups are in test and in train (g0, g1)" in told
+    assert divide(clips(50, groups=1), Splits())[1] == []
+    rows = [Row("a", "one", 1, None, "monday", use="train"), Row("b", "two", 1, None, "monday", use="test")]
+    assert divide(rows, Splits())[1] == ["1 group is in test and in train (monday)"]
+
+
 def test_a_side_that_a_source_fills_is_not_taken_from_the_others():
     rows = [*clips(50), Row("t", "the test", 5.0, use="test")]
     sides, _ = divide(rows, Splits())

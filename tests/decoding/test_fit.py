@@ -248,6 +248,8 @@ def test_what_is_told(sides: dict[str, list[str]], tmp_path: Path, capsys: pytes
         ("she sat on the rug", False),
         ("yes", True),
         ("yes she said", False),
+        ("“She sat on the mat,” they said.", True),
+        ("YES!", True),
         ("on the mat she sat", False),
         ("", False),
     ],

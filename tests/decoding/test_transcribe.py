@@ -95,3 +95,10 @@ def test_words_have_times(ctc: Recogniser, clips: list[np.ndarray]) -> None:
     assert with_times.text == transcribe_recording(ctc, clips[3]).text
     assert [word.text for word in with_times.words] == with_times.text.split()
     assert all(0 <= word.start < word.end <= 3.7 for word in with_times.words)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 200])
+def test_less_than_a_frame_reads_as_nothing(ctc: Recogniser, samples: int) -> None:
+    for times in (False, True):
+        found = transcribe_recording(ctc, np.zeros(samples, np.float32), times=times)
+        assert (found.text, found.words) == ("", ())
