@@ -136,6 +136,8 @@ def _augmentation(recipe: Recipe) -> Iterator[str]:
         yield f"noise at {augment.noise.snr_db[0]:g} to {augment.noise.snr_db[1]:g} dB"
     if augment.reverb:
         yield "reverberation"
+    if augment.tilt_db:
+        yield f"spectrum tilted by {augment.tilt_db[0]:g} to {augment.tilt_db[1]:g} dB an octave"
     if augment.telephone:
         yield "telephone band"
     if augment.spec_augment:

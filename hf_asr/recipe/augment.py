@@ -66,5 +66,8 @@ class Augment(Section):
     )
     noise: Noise | None = line(None, "noise under the speech")
     reverb: Reverb | None = line(None, "a room around the speech")
+    tilt_db: Annotated[Range, AfterValidator(_within(-12, 12))] | None = line(
+        None, "brighter or duller by so many dB an octave, as microphones are, e.g. [-3, 3]"
+    )
     telephone: Share = line(0.0, "share of the clips heard through a telephone: 300 to 3,400 Hz, mu-law")
     spec_augment: SpecAugment | None = line(None, "masks over time and channels")

@@ -33,6 +33,7 @@ STEPS = {
     "white noise": Augment(noise=Noise(share=1, kinds=("white",))),
     "pink noise": Augment(noise=Noise(share=1, kinds=("pink",))),
     "babble, reading the other clips": Augment(noise=Noise(share=1, kinds=("babble",))),
+    "tilt": Augment(tilt_db=(-3, 3)),
     "telephone": Augment(telephone=1.0),
     "gain": Augment(gain_db=(-10, 5)),
     "all, on every clip": Augment(**ALL, noise=Noise(share=1), reverb=Reverb(share=1), telephone=1.0),

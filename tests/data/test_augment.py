@@ -25,6 +25,7 @@ EVERYTHING = Augment(
     gain_db=(-10, 5),
     noise=Noise(share=1),
     reverb=Reverb(share=1),
+    tilt_db=(-3, 3),
     telephone=1.0,
     spec_augment=SpecAugment(),
 )
@@ -318,6 +319,31 @@ def test_speed_goes_as_far_as_the_clip_still_fits(factor: float, bound: int) -> 
 def test_a_clip_that_does_not_fit_as_it_is_keeps_its_speed() -> None:
     clip = tone(500)
     assert change.speed(clip, 1.5, lambda length: False) is clip
+
+
+# microphones
+
+
+@pytest.mark.parametrize("slope", [-6.0, -2.5, 0.0, 3.0])
+def test_a_tilt_is_so_many_db_an_octave(slope: float) -> None:
+    noise = 0.01 * draw().standard_normal(RATE * 20, dtype=np.float32)
+    heard = change.tilt(noise, slope)
+    assert len(heard) == len(noise) and heard.dtype == np.float32
+    assert sound.power(heard) == pytest.approx(sound.power(noise), rel=1e-4)
+    levels = octave_powers(heard)
+    # below 100 Hz it is flat; an octave of it is the first
+    assert np.diff(levels[1:]) == pytest.approx(slope, abs=0.35)
+
+
+def test_a_tilt_shifts_nothing_and_is_drawn_for_each_clip() -> None:
+    clip = speech()
+    heard = change.tilt(clip, -3.0)
+    across = np.fft.irfft(np.fft.rfft(clip, 2 * len(clip)).conj() * np.fft.rfft(heard, 2 * len(clip)))
+    assert int(np.argmax(across)) == 0
+    draws = [change.augment(clip, Augment(tilt_db=(-3, 3)), draw(seed), another) for seed in range(40)]
+    slopes = [np.polyfit(range(6), np.subtract(octave_powers(one)[1:], octave_powers(clip)[1:]), 1)[0] for one in draws]
+    assert min(slopes) > -3.1 and max(slopes) < 3.1
+    assert min(slopes) < -2 and max(slopes) > 2
 
 
 # telephone, gain, clipping
