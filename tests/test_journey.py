@@ -13,7 +13,7 @@ from hf_asr import run
 from hf_asr.cli import app
 from hf_asr.errors import UserError
 from hf_asr.recipe import Training
-from hf_asr.training.trainer import precision
+from hf_asr.training.precision import precision
 from tests import small
 
 PROMPTS = small.ROOT / "hf_asr" / "assets" / "prompts-en"

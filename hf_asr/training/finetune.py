@@ -40,11 +40,11 @@ from hf_asr.recipe import Hub, Recipe, RecipeError
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
 from hf_asr.training.conclude import conclude, finish
+from hf_asr.training.precision import precision
 from hf_asr.training.prepare import Ready, prepare
 from hf_asr.training.publishing import publish
 from hf_asr.training.tracking import tracked
 from hf_asr.training.train import train
-from hf_asr.training.trainer import precision
 
 PATIENCE = timedelta(hours=24)  # of processes that wait while the first downloads, or tests by itself
 

@@ -14,6 +14,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from hf_asr.training.precision import computes_in_bf16
+
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # the largest slope at 0 that still stays near 1
 ITERATIONS = 5
@@ -21,12 +23,12 @@ SIZE = 0.6  # root mean square of a step at rate 1; 0.2 in the paper, as AdamW's
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """About U Vᵀ of U S Vᵀ, [rows, columns] in bfloat16: singular values come to lie between 0.7 and 1.2.
+    """About U Vᵀ of U S Vᵀ, [rows, columns]: singular values come to lie between 0.7 and 1.2.
 
-    The sign of every direction is kept and its size is not; a matrix of zeros stays one.
+    The sign of every direction is kept and its size is not; a matrix of zeros stays one. In bfloat16 where that is fast.
     """
     a, b, c = NEWTON_SCHULZ
-    x = matrix.bfloat16()
+    x = matrix.bfloat16() if computes_in_bf16(matrix.device) else matrix.float()
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / x.norm().clamp(min=1e-7)
@@ -56,7 +58,8 @@ def orthogonal_all(matrices: list[Tensor]) -> list[Tensor]:
         return [orthogonal(matrix) for matrix in matrices]
     rank, processes = dist.get_rank(), dist.get_world_size()
     sizes = [matrix.numel() for matrix in matrices]
-    flat = torch.zeros(sum(sizes), dtype=torch.bfloat16, device=matrices[0].device)
+    kind = torch.bfloat16 if computes_in_bf16(matrices[0].device) else torch.float32
+    flat = torch.zeros(sum(sizes), dtype=kind, device=matrices[0].device)
     parts = [part.view_as(matrix) for part, matrix in zip(flat.split(sizes), matrices, strict=True)]
     for part, matrix in list(zip(parts, matrices, strict=True))[rank::processes]:
         part.copy_(orthogonal(matrix))

@@ -20,8 +20,9 @@ from hf_asr.training.budget import Budget, Clock, budget
 from hf_asr.training.journal import Journal, out_of_patience
 from hf_asr.training.lora import adapted, merged
 from hf_asr.training.masks import spec_augment
+from hf_asr.training.precision import precision
 from hf_asr.training.publishing import Publisher
-from hf_asr.training.trainer import LOST, SpeechTrainer, arguments, precision
+from hf_asr.training.trainer import LOST, SpeechTrainer, arguments
 
 
 @dataclass(frozen=True)

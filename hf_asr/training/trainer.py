@@ -123,19 +123,6 @@ class SpeechTrainer(Trainer):
         super().log({**logs, "minutes": self.clock.minutes}, start_time)
 
 
-def precision(training: recipe.Training, family: Family) -> str:
-    """What `auto` means here: bf16 where the GPU computes in it, or, for CTC without a GPU, an x86 CPU.
-
-    A CPU without such instructions (AVX-512 BF16, AMX) would be slower so. Whisper was not measured on one.
-    """
-    if training.precision != "auto":
-        return training.precision
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "float32"
-    can = torch.cpu.get_capabilities() if family == "ctc" else {}
-    return "bf16" if can.get("avx512_bf16") or can.get("amx_bf16") else "float32"
-
-
 def arguments(
     training: recipe.Training, folder: Path, seed: int, steps: Budget, family: Family, chosen: str
 ) -> TrainingArguments:

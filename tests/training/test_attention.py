@@ -7,7 +7,7 @@ from hf_asr import recipe
 from hf_asr.models import checkpoints
 from hf_asr.models.recogniser import Family
 from hf_asr.training.attention import quick_attention
-from hf_asr.training.trainer import precision
+from hf_asr.training.precision import precision
 
 
 def test_plain_products_while_training_in_bfloat16_on_a_cpu() -> None:

@@ -31,7 +31,8 @@ def test_directions_stay_and_their_sizes_become_about_one(shape: tuple[int, int]
     assert not muon.orthogonal(torch.zeros(shape)).any()
 
 
-def test_matrices_step_as_torchs_muon_and_the_rest_as_adamw() -> None:
+def test_matrices_step_as_torchs_muon_and_the_rest_as_adamw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "computes_in_bf16", lambda device: True)  # torch's own always does
     shapes, rate, decay = [(24, 60), (60, 24)], 1e-2, 0.1
     ours, theirs = ([nn.Parameter(layer(*shape)) for shape in shapes] for _ in range(2))
     bias, other_bias = (nn.Parameter(layer(8)) for _ in range(2))
