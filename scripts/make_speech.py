@@ -48,18 +48,23 @@ SECONDS_A_WORD = 0.34  # measured over all voices, to know how many sentences ma
 UNSEEN_HOURS = 0.25
 PLAIN = Text(case="lower", punctuation="strip")
 
-ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
-VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m7", "m8", "f1", "f2", "f3", "f4", "steph", "linda", "Michael", "Andrea")
+ACCENTS = ("en-us", "en-us-nyc", "en-gb", "en-gb-x-rp", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
+VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4")
+VARIANTS += ("Alex", "Alicia", "Andrea", "Andy", "Annie", "Denis", "Diogo", "Gene", "Henrique", "Hugo", "Jacky", "Lee")
+VARIANTS += ("Marco", "Mario", "Michael", "Mike", "Nguyen", "Storm", "anika", "antonio", "aunty", "belinda", "benjamin")
+VARIANTS += ("boris", "caleb", "david", "ed", "edward", "grandma", "grandpa", "iven", "john", "linda", "marcelo", "max")
+VARIANTS += ("michel", "miguel", "pablo", "paul", "pedro", "quincy", "rob", "robert", "sandro", "shelby", "steph")
+VARIANTS += ("travis", "victor", "zac")
 # the more natural a voice, the more of it; a voice is `engine:name`
 SEEN = {
-    "piper:joe": 0.22,
-    "flite:slt": 0.16,
-    "flite:awb": 0.16,
-    "flite:kal16": 0.04,
-    "festival:cmu_us_slt_arctic_hts": 0.10,
-    "festival:ked_diphone": 0.05,
-    "festival:kal_diphone": 0.03,
-    **{f"espeak:{accent}+{variant}": 0.24 / 90 for accent in ACCENTS for variant in VARIANTS},
+    "piper:joe": 0.10,
+    "flite:slt": 0.15,
+    "flite:awb": 0.15,
+    "flite:kal16": 0.06,
+    "festival:cmu_us_slt_arctic_hts": 0.06,
+    "festival:ked_diphone": 0.06,
+    "festival:kal_diphone": 0.04,
+    **{f"espeak:{accent}+{variant}": 0.38 / 427 for accent in ACCENTS for variant in VARIANTS},
 }
 UNSEEN = {"flite:rms": 0.7, "espeak:en-gb-scotland+f5": 0.3}
 
@@ -247,6 +252,7 @@ def main() -> None:
     for side in ("seen", "unseen"):
         (given.out / side / "clips").mkdir(parents=True, exist_ok=True)
     work = list(jobs(seen + unseen))
+    random.Random(given.seed).shuffle(work)  # a run cut short leaves some of every voice
     bar, done = Bar("utterances", sum(map(len, work))), 0
     bar.start()
     with multiprocessing.get_context("spawn").Pool(given.processes) as pool:
