@@ -10,7 +10,12 @@ import pytest
 import soundfile
 
 from hf_asr import run
+from hf_asr.data.clips import load_clips
+from hf_asr.evaluation.evaluate import evaluate
+from hf_asr.evaluation.parity import parity
+from hf_asr.models import checkpoints
 from hf_asr.publish.rules import findings
+from hf_asr.recipe import Data, Model, Recipe, Source, Training
 from tests import small
 
 MICRO = small.ROOT / "hf_asr" / "checkpoints" / "micro"
@@ -37,6 +42,21 @@ def test_pipeline_reads_a_real_clip_in_a_process_without_hf_asr(tmp_path: Path) 
     assert "o" in done.stdout
     ours = small.hf_asr("-m", "hf_asr", "transcribe", str(clip), "--model", "embedded:micro")
     assert ours.stdout == done.stdout
+
+
+def test_what_evaluation_counts_is_what_a_plain_pipeline_writes() -> None:
+    """One decode path, on a wav2vec2 that writes words: in batches of ours, clip by clip in theirs."""
+    settings = Recipe(
+        data=Data(sources=(Source(path="embedded:prompts-en", hours=0.02, use="test"),)),
+        model=Model(checkpoint="embedded:micro"),
+        training=Training(epochs=1),
+    )
+    clips = load_clips(settings.data, settings.text, "en").test
+    recogniser = checkpoints.from_folder("embedded:micro", settings.whisper, "en")
+    found = evaluate(recogniser, clips, settings.metric, "en", settings.decoding, full_context=True)
+    same = parity(MICRO, clips, found.predictions, limit=len(clips))
+    assert same.equal == same.clips == len(clips) > 10
+    assert sum(len(one.hypothesis.split()) for one in found.predictions) > 50
 
 
 def test_an_unknown_name_is_told(tmp_path: Path) -> None:

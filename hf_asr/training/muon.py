@@ -25,7 +25,7 @@ SIZE = 0.6  # root mean square of a step at rate 1; 0.2 in the paper, as AdamW's
 def orthogonal(matrix: Tensor) -> Tensor:
     """About U Vᵀ of U S Vᵀ, [rows, columns]: singular values come to lie between 0.7 and 1.2.
 
-    The sign of every direction is kept and its size is not; a matrix of zeros stays one. In bfloat16 where that is fast.
+    The sign of every direction is kept, its size is not; a matrix of zeros stays one. In bfloat16 where that is fast.
     """
     a, b, c = NEWTON_SCHULZ
     x = matrix.bfloat16() if computes_in_bf16(matrix.device) else matrix.float()
