@@ -17,7 +17,7 @@ from PIL import Image
 
 import hf_asr
 from hf_asr.data.audio import RATE, decode
-from hf_asr.data.augment import augment, gain, spec_augment, speed, telephone
+from hf_asr.data.augment import augment, gain, spec_augment, speed, telephone, tilt
 from hf_asr.data.noise import Samples, add_noise, babble, decaying_noise, pink, reverberate
 from hf_asr.recipe.augment import Augment, Noise, Reverb, SpecAugment
 
@@ -55,6 +55,8 @@ def main() -> None:
     }
     noisy = [(f"{name}, 10 dB below", add_noise(clip, one, 10)) for name, one in noises.items()]
     spectrograms("noise", [("as it was", clip), *noisy])
+    tilted = [("3 dB an octave duller", tilt(clip, -3)), ("3 dB an octave brighter", tilt(clip, 3))]
+    spectrograms("tilt", [("as it was", clip), *tilted])
     spectrograms("telephone", [("as it was", clip), ("through a telephone", telephone(clip))])
     waves("gain", [("as it was", clip), ("10 dB softer", gain(clip, -10)), ("5 dB louder", gain(clip, 5))])
     masks(clip)

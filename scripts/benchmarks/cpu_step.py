@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -26,15 +27,19 @@ from hf_asr.models.recogniser import Recogniser
 from hf_asr.training import loading
 from hf_asr.training.attention import quick_attention
 from hf_asr.training.loss import summed_loss
+from hf_asr.training.precision import computes_in_bf16
 
 KEPT = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
-VARIANTS = {
-    "as it is, bfloat16": {},
-    "float32": {"bf16": False},
-    "torch's fused attention": {"quick": False},
+BF16 = computes_in_bf16(torch.device("cpu"))
+VARIANTS: dict[str, dict[str, Any]] = {
+    f"as it is, {'bfloat16' if BF16 else 'float32'}": {},
+    "front end frozen": {"frozen": True},
+    "front end frozen by requires_grad alone": {"frozen": True, "told": False},
     "group norm by masks": {"together": True},
     "padded to the longest clip only": {"grid": 1},
 }
+if BF16:
+    VARIANTS |= {"float32": {"bf16": False}, "torch's fused attention": {"quick": False}}
 
 
 def main() -> None:
@@ -88,12 +93,17 @@ def batches(seconds: float) -> Iterator[list[loading.Loaded]]:
 def step(
     recogniser: Recogniser,
     clips: list[loading.Loaded],
-    bf16: bool = True,
+    bf16: bool = BF16,
+    frozen: bool = False,
+    told: bool = True,
     quick: bool = True,
     together: bool = False,
     grid: int = loading.GRID,
 ) -> None:
     model = recogniser.model.train()
+    front: Any = model.wav2vec2.feature_extractor
+    front.requires_grad_(not frozen)
+    front._requires_grad = not (frozen and told)
     norm: Callable[..., object] = OwnLengthGroupNorm._together if together else OwnLengthGroupNorm._each
     with (
         mock.patch.object(loading, "GRID", grid),
