@@ -93,8 +93,8 @@ def freeze(recogniser: Recogniser, parts: tuple[str, ...]) -> None:
             found = {"encoder": base, "feature_encoder": extractor}.get(part)
         if found is None:
             raise CheckpointError(f"model.freeze: {type(recogniser.model).__name__} has no {part}")
-        found.requires_grad_(False)
-        for module in found.modules():
+        frozen: Any = found.requires_grad_(False)
+        for module in frozen.modules():
             # wav2vec2's front end asks for the waveform's own gradient while training unless told: its backward pass
             # would be run all the same, a sixth of a step's time (AMD EPYC, float32)
             if hasattr(module, "_requires_grad"):

@@ -12,7 +12,7 @@ def computes_in_bf16(device: torch.device) -> bool:
     On a CPU by AVX-512 BF16 or AMX; without them torch emulates: a training step was several times slower (AMD Zen 3).
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     can = torch.cpu.get_capabilities() if device.type == "cpu" else {}
     return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
