@@ -55,7 +55,7 @@ VARIANTS += ("Marco", "Mario", "Michael", "Mike", "Nguyen", "Storm", "anika", "a
 VARIANTS += ("boris", "caleb", "david", "ed", "edward", "grandma", "grandpa", "iven", "john", "linda", "marcelo", "max")
 VARIANTS += ("michel", "miguel", "pablo", "paul", "pedro", "quincy", "rob", "robert", "sandro", "shelby", "steph")
 VARIANTS += ("travis", "victor", "zac")
-# a voice is `engine:name`; piper sounds best and takes a tenth of real time, the others a fortieth and less
+# a voice is `engine:name`; piper sounds best and takes a tenth of real time, the others a twentieth and less
 SEEN = {
     "piper:joe": 0.10,
     "flite:slt": 0.15,
