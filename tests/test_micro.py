@@ -88,11 +88,29 @@ def test_quickstart_in_seconds(tmp_path: Path) -> None:
 def test_clips_of_another_plan_are_not_taken_for_its_own(tmp_path: Path) -> None:
     script = runpy.run_path(str(small.ROOT / "scripts" / "make_speech.py"))
     same, hours = script["require_same_plan"], script["unseen_hours"]
-    same(tmp_path / "out", hours(12), 0)
-    same(tmp_path / "out", hours(24), 0)
-    for unseen, seed in ((hours(2), 0), (hours(12), 1)):
+    same(tmp_path / "out", "novels", hours(12), 0)
+    same(tmp_path / "out", "novels", hours(24), 0)
+    for text, unseen, seed in (("novels", hours(2), 0), ("novels", hours(12), 1), ("examples", hours(12), 0)):
         with pytest.raises(SystemExit, match="another plan"):
-            same(tmp_path / "out", unseen, seed)
+            same(tmp_path / "out", text, unseen, seed)
+
+
+def test_phrases_are_read_once_and_are_no_prompts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = {
+        "noun": '  1 the notice, "which is no entry"\n00001740 03 n 01 call 0 000 | a ring; "the phone rang"; "dial 9"',
+        "verb": '2 29 v 01 go 0 000 | leave; "Activated"; "The phone rang!"; "he had exceeded the speed limit"',
+        "adj": '3 00 a 01 long 0 000 | "' + "so " * 20 + 'long"',
+        "adv": "4 02 r 01 not 0 000 | negation",
+    }
+    for part, text in lines.items():
+        (tmp_path / f"data.{part}").write_text(text + "\n", encoding="utf-8")
+    with (PROMPTS / "metadata.csv").open() as file:
+        assert "Activated." in {row["text"] for row in csv.DictReader(file)}
+    script = runpy.run_path(str(small.ROOT / "scripts" / "make_speech.py"))
+    monkeypatch.setitem(script["examples"].__globals__, "WORDNET", tmp_path)
+    found = list(script["utterances"](0, "examples"))
+    assert len(found) == 2
+    assert set(found) - {"the phone rang", "The phone rang!"} == {"he had exceeded the speed limit"}
 
 
 @pytest.mark.slow
