@@ -8,6 +8,8 @@ import numpy as np
 from hf_asr.decoding.alphabet import Alphabet
 from hf_asr.decoding.ngram import Floats
 
+BAND = 2_000  # states: more than a minute of speech, half of it on either side
+
 
 @dataclass(frozen=True)
 class Span:
@@ -40,40 +42,56 @@ def word_spans(frames: Floats, units: Sequence[int], alphabet: Alphabet) -> list
 def align(frames: Floats, units: Sequence[int], alphabet: Alphabet) -> list[tuple[int, int]]:
     """(first frame, last frame + 1) of each unit on the best path that reads as `units`.
 
-    Raises ValueError when the frames are too few. Between words a path may hold any number of spaces and blanks.
+    Raises ValueError when the frames are too few. Between words a path may hold any number of spaces and blanks. Of a
+    long text only BAND states around the best one are followed: memory grows with the frames, not with their square.
     """
-    states, scores = _states(np.asarray(frames, dtype=np.float64), units, alphabet)
+    frames, count = np.asarray(frames, dtype=np.float64), len(frames)
+    states, beside = _states(units, alphabet)
     # a unit may follow the one before it without a blank between, unless it is the same
     skip = np.zeros(len(states), dtype=bool)
     skip[3::2] = states[3::2] != states[1:-2:2]
+    width = min(len(states), BAND)
     total = np.full(len(states), -np.inf)
-    total[:2] = scores[0, :2]
-    came = np.zeros(scores.shape, dtype=np.int8)  # states back
-    for at in range(1, len(scores)):
-        ways = np.full((3, len(states)), -np.inf)
-        ways[0], ways[1, 1:], ways[2, 2:] = total, total[:-1], np.where(skip[2:], total[:-2], -np.inf)
+    total[:2] = _scores(frames[0], states[:2], beside[:2], alphabet)
+    came = np.zeros((count, width), dtype=np.int8)  # states back
+    begins = np.zeros(count, dtype=np.int64)  # of the band
+    for at in range(1, count):
+        before = int(begins[at - 1])
+        best = before + int(total[before : before + width].argmax())
+        # no later than the end can be reached from, two states a frame
+        begin = max(before, best - width // 2, len(states) - width - 2 * (count - 1 - at))
+        begins[at] = begin = min(begin, len(states) - width)
+        total[before:begin] = -np.inf
+        band = slice(begin, begin + width)
+        shifted = np.concatenate([[-np.inf, -np.inf], total[band]])
+        ways = np.stack([shifted[2:], shifted[1:-1], np.where(skip[band], shifted[:-2], -np.inf)])
         came[at] = ways.argmax(axis=0)
-        total = ways.max(axis=0) + scores[at]
+        total[band] = ways.max(axis=0) + _scores(frames[at], states[band], beside[band], alphabet)
     state = len(states) - 1 - int(len(states) > 1 and total[-2] > total[-1])
     if not np.isfinite(total[state]):
-        raise ValueError(f"no path of {len(scores)} frames reads as these {len(units)} units")
+        raise ValueError(f"no path of {count} frames reads as these {len(units)} units")
     path = [state]
-    for at in range(len(scores) - 1, 0, -1):
-        path.append(path[-1] - int(came[at, path[-1]]))
-    taken = np.array(path[::-1])
-    places = [np.flatnonzero(taken == 2 * place + 1) for place in range(len(units))]
-    return [(int(own[0]), int(own[-1]) + 1) for own in places]
+    for at in range(count - 1, 0, -1):
+        path.append(path[-1] - int(came[at, path[-1] - begins[at]]))
+    taken, own = np.array(path[::-1]), 2 * np.arange(len(units)) + 1  # from state to state it never goes back
+    bounds = zip(np.searchsorted(taken, own), np.searchsorted(taken, own, side="right"), strict=True)
+    return [(int(first), int(last)) for first, last in bounds]
 
 
-def _states(frames: Floats, units: Sequence[int], alphabet: Alphabet) -> tuple[np.ndarray, Floats]:
-    """Blank, unit, blank, unit, ..., blank, and what each scores in each frame [frames, states]."""
+def _states(units: Sequence[int], alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
+    """Blank, unit, blank, unit, ..., blank, and beside which of them spaces may stand, [states] each."""
     states = np.full(2 * len(units) + 1, alphabet.blank)
     states[1::2] = units
-    scores = frames[:, states]
+    beside = np.zeros(len(states), dtype=bool)
     if alphabet.delimiter is not None:
         # at the ends and beside a space, more spaces read as none
         divided = np.ones(len(units) + 2, dtype=bool)
         divided[1:-1] = states[1::2] == alphabet.delimiter
-        beside = 2 * np.flatnonzero(divided[:-1] | divided[1:])
-        scores[:, beside] = np.maximum(scores[:, beside], frames[:, [alphabet.delimiter]])
-    return states, scores
+        beside[::2] = divided[:-1] | divided[1:]
+    return states, beside
+
+
+def _scores(frame: Floats, states: np.ndarray, beside: np.ndarray, alphabet: Alphabet) -> Floats:
+    """Of each state in a frame."""
+    own: Floats = frame[states]
+    return own if alphabet.delimiter is None else np.where(beside, np.maximum(own, frame[alphabet.delimiter]), own)

@@ -67,7 +67,7 @@ def _part(word: Word) -> dict[str, Any]:
 
 
 def subtitles(words: Sequence[Word]) -> list[Word]:
-    """Words gathered into lines short enough to read; Whisper's segments pass as they are."""
+    """Words gathered into lines short enough to read; short segments of Whisper's are joined likewise."""
     lines: list[Word] = []
     for word in words:
         last = lines[-1] if lines else None

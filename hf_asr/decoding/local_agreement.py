@@ -44,8 +44,8 @@ class WhisperStream:
         if not speech[-round(PAUSE_SECONDS / STRETCH_SECONDS) :].any():
             return Heard((self._close(len(self.window)),))
         lines: tuple[Hypothesis, ...] = ()
-        if len(self.window) > WINDOW_SECONDS * RATE:
-            lines = (self._close(quietest(self.window[: round(WINDOW_SECONDS * RATE)])),)
+        while len(self.window) > WINDOW_SECONDS * RATE:  # more than one where much came at once
+            lines += (self._close(quietest(self.window[: round(WINDOW_SECONDS * RATE)])),)
         now = self._words()
         pairs = takewhile(lambda pair: pair[0] == pair[1], zip(self.heard, now, strict=False))
         agreed, self.heard = sum(1 for _ in pairs), now

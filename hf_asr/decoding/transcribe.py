@@ -8,6 +8,7 @@ import torch
 
 from hf_asr.decoding.ctc import best_path
 from hf_asr.decoding.decoder import Decoder, Hear, Write, ctc_way
+from hf_asr.decoding.ears import frame_stride
 from hf_asr.decoding.hypothesis import Hypothesis, Word
 from hf_asr.models.recogniser import Recogniser, frame_counter
 from hf_asr.models.whisper import FULL_SECONDS, context, own_window
@@ -120,15 +121,17 @@ def windows(
     samples: np.ndarray,
     hear: Callable[[Recogniser, list[np.ndarray]], list[torch.Tensor]] = best_path,
 ) -> Iterator[torch.Tensor]:
-    """What `hear` finds in the frames of overlapping windows [frames, ...], each cut in the middle of its overlaps."""
-    size, overlap = round(LONG_SECONDS * RATE), round(OVERLAP_SECONDS * RATE)
-    for start in range(0, max(len(samples) - overlap, 1), size - overlap):
-        piece = samples[start : start + size]
-        (found,) = hear(recogniser, [piece])
-        per_frame = len(piece) / len(found)
-        last = start + size >= len(samples)
-        begin = 0 if start == 0 else round(overlap / 2 / per_frame)
-        yield found[begin : len(found) if last else round((len(piece) - overlap / 2) / per_frame)]
+    """What `hear` finds in the frames of overlapping windows [frames, ...], each cut in the middle of its overlaps.
+
+    Windows begin at frames of the recording, so that each frame is found once: one left out at a join costs a letter.
+    """
+    size, stride = round(LONG_SECONDS * RATE), frame_stride(recogniser)
+    half = round(OVERLAP_SECONDS / 2 * RATE / stride)
+    step = size // stride - 2 * half
+    for number in range(1 + max(0, -(-(len(samples) - size) // (step * stride)))):
+        start = number * step * stride
+        (found,) = hear(recogniser, [samples[start : start + size]])
+        yield found[half if number else 0 : None if start + size >= len(samples) else step + half]
 
 
 def _sequential(recogniser: Recogniser, samples: np.ndarray, beams: int) -> Hypothesis:

@@ -234,6 +234,24 @@ def test_alignment_takes_the_best_path(units: tuple[int, ...]) -> None:
         assert placed == letters
 
 
+def test_long_texts_are_aligned_in_a_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause at the beginning, a slow and a fast stretch: the same spans, from far fewer states."""
+    draw = np.random.default_rng(3)
+    units = draw.choice([1, 2, 3], 300)
+    units[0] = units[-1] = 2
+    told = [0] * 80
+    for place, unit in enumerate(units):
+        told += [0] * (1 + int(draw.integers(5)) * (place < 150)) + [int(unit)] * int(draw.integers(1, 3))
+    frames = draw.normal(0, 1.5, (len(told), 4))
+    frames[np.arange(len(told)), told] += 4
+    frames -= np.logaddexp.reduce(frames, axis=1, keepdims=True)
+    whole = align(frames, units, LETTERS)
+    monkeypatch.setattr("hf_asr.decoding.align.BAND", 80)
+    assert align(frames, units, LETTERS) == whole
+    letters = [span for span, unit in zip(whole, units, strict=True) if unit != 1]
+    assert sum(told[first] in (2, 3) for first, _ in letters) > 0.9 * len(letters)
+
+
 def test_alignment_needs_room() -> None:
     with pytest.raises(ValueError, match="no path of 2 frames"):
         align(lattice(1, 2, LETTERS), (2, 2), LETTERS)
