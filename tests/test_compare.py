@@ -100,6 +100,12 @@ def test_language_models_are_compared_with_each_other(compared: Path, tmp_path: 
     assert {each["against"] for each in without.comparisons} == {"one", "baseline"}
 
 
+def test_a_run_named_baseline_is_not_taken_for_the_firsts_own(compared: Path) -> None:
+    found = compare_runs([compared, compared / run.BASELINE])
+    assert list(found.systems) == ["run", "baseline (2)", "baseline"]
+    assert found.systems["baseline (2)"]["about"] != ""
+
+
 def test_runs_on_different_clips_are_not_compared(compared: Path, tmp_path: Path) -> None:
     other = small.hf_asr(
         *small.command(compared.parent / "small.yaml", tmp_path / "other", training__max_steps=1, data__splits__seed=5)

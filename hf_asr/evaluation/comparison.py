@@ -49,12 +49,13 @@ def compare_runs(folders: Sequence[Path], models: Sequence[str] = ()) -> Compari
     fused: dict[str, System] = {}
     if ZERO_SHOT in told["systems"]:
         found[ZERO_SHOT] = read_system(first, ZERO_SHOT)
-    names = [_free(found, folder.resolve().name) for folder in folders]
+    own = found | {BASELINE: None} if BASELINE in told["systems"] else found  # names that no folder may take
+    names = [_free(own, folder.resolve().name) for folder in folders]
     parity: dict[str, str] = {}
     for folder, name, one in zip(folders, names, results, strict=True):
         if one["normaliser"] != told["normaliser"]:
             raise run.RunError(f"{folder} was scored with {one['normaliser']}, {first} with {told['normaliser']}")
-        name = _free(found, name)
+        name = _free(own | found, name)
         found[name] = read_system(folder, FINE_TUNED)
         if WITH_LM in one["systems"]:
             fused[f"{name} + LM"] = read_system(folder, WITH_LM)
@@ -121,8 +122,8 @@ def _same_clips(first: Path, one: System, folder: Path, other: System) -> None:
         shared = len(ours.items() & theirs.items())
         raise run.RunError(
             f"{first} was tested on {len(ours)} clips, {folder} on {len(theirs)}, {shared} of them the same:"
-            " WERs of different clips say nothing about each other; give both recipes the same data and splits,"
-            " or measure a model on the first's clips with --model"
+            " WERs of different clips say nothing about each other; give both recipes the same data, splits, text,"
+            f" language and max_seconds, or let one take the other's sides (`path: {first}`, see docs/evaluation.md)"
         )
 
 

@@ -12,6 +12,7 @@ from datasets import Dataset
 
 from hf_asr import recipe
 from hf_asr.data.audio import RATE, AudioError, decode
+from hf_asr.data.tables import DataError
 from hf_asr.decoding.decoder import Decoder
 from hf_asr.decoding.transcribe import transcribe
 from hf_asr.evaluation.metrics import Score, score
@@ -39,6 +40,14 @@ class Evaluation:
     unreadable: tuple[str, ...]  # ids; they count as if nothing had been heard
     took: float  # seconds of wall time, audio reading included
     real_time_factor: float  # took / seconds of audio
+
+
+def require_words(clips: Dataset, metric: recipe.Text, language: str | None, place: str) -> None:
+    """Raises DataError, which names `place`, when an error rate would have no meaning."""
+    if not len(clips):
+        raise DataError(f"{place}: no clips")
+    if not any(normalise(text, metric, language).split() for text in clips["raw"][:]):
+        raise DataError(f"{place}: `metric` leaves no word of any of its {len(clips)} transcripts")
 
 
 def evaluate(

@@ -12,10 +12,9 @@ from hf_asr.data.clips import load_clips
 from hf_asr.data.durations import content_key
 from hf_asr.data.splits import transcript_key
 from hf_asr.data.tables import DataError, LeftOut
-from hf_asr.evaluation.evaluate import Evaluation, evaluate
+from hf_asr.evaluation.evaluate import Evaluation, evaluate, require_words
 from hf_asr.evaluation.results import FINE_TUNED, PIPELINE, ZERO_SHOT, once, paired, row
 from hf_asr.models.recogniser import Recogniser
-from hf_asr.text.normalise import normalise
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ def _load(
     clips = table.select([number for number, one in enumerate(known) if not one])
     if not len(clips):
         raise DataError(f"{place}: each of its recordings is in train, too: a guard is speech that is not trained on")
-    if not any(normalise(text, metric, language).split() for text in clips["raw"][:]):
-        raise DataError(f"{place}: `metric` leaves no word of any of its {len(clips)} transcripts")
+    require_words(clips, metric, language, place)
     lost = [
         LeftOut(identity, "recording also in train", "", seconds)
         for identity, seconds, one in zip(table["id"][:], table["seconds"][:], known, strict=True)

@@ -25,6 +25,7 @@ ALPHA = 0.05  # of every interval and verdict
 SPEAKERS = 5  # from so many different ones on, speakers are resampled
 BLOCK = 1 << 16  # draws in memory at once, 8 bytes each: the fastest of 2^14 to 2^22, as it stays in the cache
 NORMAL = NormalDist()
+NORMAL_95 = NORMAL.inv_cdf(1 - ALPHA / 2)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def error_rates(
     Studentised bootstrap (Hall, Annals of Statistics 1988; Efron & Tibshirani 1993, chapter 12): what is resampled is
     how many standard errors the rate is off, as both grow together where errors are rare. Never narrower than
     Wilson's interval (JASA 1927) for as many errors in independent words, so that no errors in 20 words mean
-    0 to 16 %. Raises ValueError when there is not one word.
+    0 to 16 %, nor, above 100 %, than a normal one. Raises ValueError when there is not one word.
     """
     for _, words in counts:
         if not words.sum():
@@ -111,12 +112,12 @@ def error_rates(
 def _studentised(whole: Sums, sums: Sums, rows: int) -> Rate:
     """From the sums of errors e, words w, ee, ew, ww: of all rows (5,), of resamples (n, 5)."""
     rate = float(whole[0] / whole[1])
-    low, high = _wilson(rate, float(whole[1]))
+    error = float(_standard_error(whole))
+    low, high = _wilson(rate, float(whole[1])) if rate <= 1 else (rate - NORMAL_95 * error, rate + NORMAL_95 * error)
     sums = sums[sums[:, 1] > 0]  # empty references only: says nothing
     if rows > 1 and len(sums):
         distance = (sums[:, 0] / sums[:, 1] - rate) / _standard_error(sums.T)
         below, above = np.quantile(distance, [ALPHA / 2, 1 - ALPHA / 2])
-        error = float(_standard_error(whole))
         low, high = min(low, rate - float(above) * error), max(high, rate - float(below) * error)
     return Rate(rate, max(0.0, min(low, rate)), max(high, rate))
 
@@ -130,10 +131,8 @@ def _standard_error(sums: Sums) -> Sums:
 
 
 def _wilson(rate: float, words: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of `words` independent words; nothing beyond the rate above 100 %."""
-    if rate > 1:
-        return rate, rate
-    c = NORMAL.inv_cdf(1 - ALPHA / 2) ** 2 / words
+    """Wilson's 95 % interval of a share, at most 1, of `words` independent words."""
+    c = NORMAL_95**2 / words
     half = math.sqrt(c * rate * (1 - rate) + c * c / 4)
     return (rate + c / 2 - half) / (1 + c), (rate + c / 2 + half) / (1 + c)
 

@@ -9,9 +9,11 @@ from datasets import Dataset, concatenate_datasets
 from hf_asr import recipe
 from hf_asr.data.clips import load_clips, require_unchanged
 from hf_asr.decoding.decoder import Decoder
-from hf_asr.evaluation.evaluate import Evaluation, evaluate
+from hf_asr.evaluation.evaluate import Evaluation, evaluate, require_words
 from hf_asr.evaluation.results import PIPELINE, contexts
 from hf_asr.models.checkpoints import from_folder, saved_beams
+from hf_asr.models.recogniser import CheckpointError
+from hf_asr.models.whisper import FULL_SECONDS
 from hf_asr.recipe import file as recipe_file
 from hf_asr.text.normalise import describe
 
@@ -55,7 +57,10 @@ def evaluate_data(
 def _measure(
     model: str, clips: Dataset, settings: recipe.Recipe, left_out: int, as_recipe: bool, decoder: Decoder | None
 ) -> Standalone:
+    require_words(clips, settings.metric, settings.language, "test")
     recogniser = from_folder(model, settings.whisper, settings.language)
+    if recogniser.family == "whisper" and max(clips["seconds"][:]) > FULL_SECONDS:
+        raise CheckpointError(f"{model} hears {FULL_SECONDS:g} s of a clip: set data.max_seconds to that or less")
     decoding = settings.decoding if as_recipe else recipe.Decoding(beams=saved_beams(recogniser))
     recogniser.model.to("cuda" if torch.cuda.is_available() else "cpu")
     found = {

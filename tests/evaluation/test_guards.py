@@ -12,6 +12,7 @@ from hf_asr.data.clips import load_clips
 from hf_asr.data.tables import DataError
 from hf_asr.evaluation.guards import Guarded, guard_account, guard_rows, load_guards, measure_guards
 from hf_asr.evaluation.results import FINE_TUNED, ZERO_SHOT
+from hf_asr.evaluation.standalone import evaluate_data
 from hf_asr.models import checkpoints
 from tests.evaluation import rigged
 
@@ -44,6 +45,11 @@ def load(*guards: recipe.Guard, trained: Dataset) -> tuple[Guarded, ...]:
 def trained(tmp_path: Path) -> Dataset:
     source = recipe.Source(path=str(folder(tmp_path / "train", ["one", "two", "three"])), use="train")
     return load_clips(recipe.Data(sources=[source]), METRIC, "en").train
+
+
+def test_clips_without_a_word_are_told_before_a_model_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="test: `metric` leaves no word of any of its 2 transcripts"):
+        evaluate_data("no model", str(folder(tmp_path / "songs", ["♪♪", "..."])), "en")
 
 
 def test_before_and_after_are_known_beforehand(tmp_path: Path, trained: Dataset) -> None:

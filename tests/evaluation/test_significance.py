@@ -72,6 +72,13 @@ def test_one_utterance_is_told_by_wilsons_interval(errors: int, words: int, low:
     assert (rate.low, rate.high) == pytest.approx((low, high), abs=5e-5)
 
 
+@pytest.mark.parametrize("clips", [1, 9])
+def test_more_errors_than_words_are_no_certainty_either(clips: int) -> None:
+    [rate], _ = error_rates([(counts(*[3] * clips), counts(*[1] * clips))])
+    assert rate.rate == 3
+    assert rate.low < 3 - 1.9 / clips < 3 + 1.9 / clips < rate.high
+
+
 def test_no_errors_are_not_certainty() -> None:
     [rate], _ = error_rates([(counts(*[0] * 10), counts(*[2] * 10))])
     assert (rate.rate, rate.low) == (0, 0)
