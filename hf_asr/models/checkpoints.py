@@ -1,5 +1,6 @@
 """Load any CTC checkpoint or Whisper, as it comes, and give it the units of the data at hand."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from transformers import (
 from hf_asr import recipe
 from hf_asr.models import deepspeech2
 from hf_asr.models.ctc import ignore_padding
-from hf_asr.models.prompt import needs_language, saved_language, set_prompt
+from hf_asr.models.prompt import WHICH, needs_language, saved_language, set_prompt
 from hf_asr.models.recogniser import CheckpointError, Family, Recogniser
 from hf_asr.models.sinusoids import begin_as_spectrum
+from hf_asr.recipe.errors import nearest
 from hf_asr.text import vocabulary
 
 EMBEDDED = "embedded:"
@@ -51,7 +53,7 @@ def from_folder(folder: str, whisper: recipe.Whisper, language: str | None) -> R
         if saved := saved_language(settings):
             whisper = whisper.model_copy(update={"language": saved[0], "task": saved[1]})
         elif needs_language(settings) and (whisper.language or language) is None:
-            raise CheckpointError(f"{folder} knows many languages: say which is spoken, e.g. --language en")
+            raise CheckpointError(f"{folder}: {WHICH}")
     found = load(model, whisper, language)
     if found.processor.tokenizer is None:
         raise CheckpointError(f"{folder} has no trained CTC head or no tokenizer: fine-tune it first")
@@ -76,17 +78,29 @@ def _settings(model: recipe.Model) -> Any:
 
 def _config(model: recipe.Model) -> Any:
     if model.checkpoint is None:
-        given = dict(model.from_scratch or {})
-        return AutoConfig.for_model(given.pop("model_type"), **{**given, **model.config})
+        given = {**(model.from_scratch or {}), **model.config}
+        kind = str(given.pop("model_type"))
+        _require_settings(AutoConfig.for_model(kind), given)
+        try:
+            return AutoConfig.for_model(kind, **given)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"model.from_scratch: {str(error).splitlines()[0]}") from error
+    where = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
     try:
-        return AutoConfig.from_pretrained(
-            location(model.checkpoint),
-            revision=model.revision,
-            trust_remote_code=model.trust_remote_code,
-            **model.config,
-        )
+        found = AutoConfig.from_pretrained(location(model.checkpoint), **where)
+        if not model.config:
+            return found
+        _require_settings(found, model.config)
+        return AutoConfig.from_pretrained(location(model.checkpoint), **where, **model.config)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot load {model.checkpoint}: {str(error).splitlines()[0]}") from error
+
+
+def _require_settings(config: Any, given: Mapping[str, Any]) -> None:
+    """A name that the configuration does not have would be stored and change nothing."""
+    for name in given:
+        if not hasattr(config, name):
+            raise CheckpointError(f"a {config.model_type} has no setting {name!r}{nearest(name, list(vars(config)))}")
 
 
 def _weights(kind: Any, model: recipe.Model, config: Any, skeleton: bool) -> tuple[Any, bool]:

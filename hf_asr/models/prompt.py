@@ -9,18 +9,25 @@ from typing import Any
 from hf_asr.models.recogniser import CheckpointError
 
 NO_TOKEN = "none"  # whisper.language for languages that have no token of their own
+WHICH = (
+    "this Whisper knows many languages: say which is spoken, by `language: de` in the recipe or --language de with"
+    " --data; for one it has no token for, whisper.language: none"
+)
 
 
 def set_prompt(tokenizer: Any, settings: Any, language: str | None, task: str) -> tuple[int, ...]:
     """Write language and task into the generation config `settings`; returns the prompt's token ids.
 
-    English-only checkpoints have neither. Raises CheckpointError for a language without a token.
+    English-only checkpoints have neither. Raises CheckpointError for a language without a token, and when none is
+    told: without its token, the reading before training is worse than anybody would have it.
     """
     # old checkpoints carry these, and they would win over language and task
     settings.forced_decoder_ids = None
     if not getattr(settings, "is_multilingual", False):
         return tuple(tokenizer.prefix_tokens)
-    if language in (None, NO_TOKEN):
+    if language is None:
+        raise CheckpointError(WHICH)
+    if language == NO_TOKEN:
         settings.is_multilingual, settings.language, settings.task = False, None, None
         # generate() guesses a language for each clip as long as it knows what languages there are
         if hasattr(settings, "lang_to_id"):

@@ -26,7 +26,9 @@ class Source(Section):
     )
     config: str | None = line(None, "configuration of a Hub dataset; `{language}` stands for the recipe's language")
     split: str | None = line(
-        None, "split of a Hub dataset, side of a run, or the TSV of a Common Voice folder (`train`, `dev`, ...)"
+        None,
+        "split of a Hub dataset, side of a run, the TSV of a Common Voice folder (`train`, `dev`, ...), a folder of"
+        " recordings in it, or the rows of a table whose column `split` says so",
     )
     revision: str | None = line(None, "branch, tag or commit of a Hub dataset (`refs/convert/parquet` for old ones)")
     streaming: Switch = line(False, "read a Hub dataset as a stream and keep only what `hours` allows on disk")
@@ -35,9 +37,15 @@ class Source(Section):
         "split", "which side its clips go to; `split` divides them as data.splits says"
     )
     weight: Number = line(1.0, "how many times an epoch sees each of its training clips (0.5: every other one)", gt=0)
-    audio_column: str | None = line(None, "column with the audio or its file name (default: the usual names)")
-    text_column: str | None = line(None, "column with the transcript (default: the usual names)")
-    speaker_column: str | None = line(None, "column that names the speaker (default: the usual names)")
+    audio_column: str | None = line(
+        None, "column with the audio or its file name (audio, file_name, path, audio_filepath, audio_path, wav, file)"
+    )
+    text_column: str | None = line(
+        None,
+        "column with the transcript"
+        " (text, sentence, transcription, transcript, normalized_text, raw_text, raw_transcription)",
+    )
+    speaker_column: str | None = line(None, "column that names the speaker (speaker, speaker_id, client_id)")
     group_column: str | None = line(None, "column whose values must not be on two sides, e.g. chapter or session")
     attribution: str | None = line(None, "whose recordings these are, and on what terms; for the card")
 
@@ -81,7 +89,9 @@ class Text(Section):
     numerals: Literal["keep", "spell"] = line("keep", "`spell` writes numbers as words (extra `numerals`)")
     case: Literal["keep", "lower", "upper"] = line("keep", "letter case")
     punctuation: Literal["keep", "strip"] = line("keep", "`strip` removes punctuation and symbols")
-    keep: str = line("'", "characters that `strip` leaves inside words, e.g. apostrophe, hyphen, ʻokina")
+    keep: str = line(
+        "'", "characters that `strip` leaves between letters, e.g. apostrophe, hyphen; ʼ and ʻ are letters and stay"
+    )
 
 
 class Units(Section):
@@ -142,7 +152,7 @@ class Whisper(Section):
     """For Whisper checkpoints only."""
 
     language: str | None = line(
-        None, "language token; default the recipe's language, `none` for no token, or borrow one"
+        None, "language token; default the recipe's language, which must then be said; `none` for no token"
     )
     task: Literal["transcribe", "translate"] = line("transcribe", "task token of multilingual checkpoints")
     own_length: Switch = line(True, "train and evaluate at the clip's own length, not padded to 30 s")

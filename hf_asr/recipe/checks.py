@@ -19,7 +19,6 @@ RECORDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".webm",
 MODEL_TYPES = (
     "data2vec-audio",
     "deepspeech2",
-    "granite_speech5_ctc",
     "hubert",
     "sew",
     "sew-d",
@@ -48,6 +47,16 @@ def sensible(sources: Sequence[Source | None], texts: dict[str, Text | None], la
             if importlib.util.find_spec("num2words") is None:
                 found.append((f"{name}.numerals", '`spell` needs num2words: pip install "hf-asr[numerals]"'))
     return found
+
+
+def trackers(names: object) -> list[Problem]:
+    """Packages that the Trainer would miss only when training begins."""
+    asked = [str(name) for name in names] if isinstance(names, list) else []
+    return [
+        ("training.report_to", f"{name} is not installed: pip install {name}")
+        for name in asked
+        if importlib.util.find_spec(name) is None
+    ]
 
 
 def networks(shapes: Mapping[str, object]) -> list[Problem]:

@@ -18,6 +18,7 @@ from hf_asr.recipe.checks import (
     pronounceable,
     sensible,
     sounds,
+    trackers,
     written,
 )
 from hf_asr.recipe.reference import json_schema, new, reference
@@ -79,6 +80,7 @@ def load(name_or_path: str, overrides: Sequence[str] = (), check_exists: bool = 
     problems += against_forgetting(replays, [_valid(Guard, guard) for guard in _items(tree, "guards")])
     if check_exists:
         problems += present(sources, model, tree.get("output"))
+        problems += trackers(_under(tree, "training", "report_to"))
         problems += beside({place: _valid(Source, source) for place, source in _other_sources(tree)})
         spelt = [("units", tree), ("baseline.units", tree.get("baseline"))]
         units = {place: _valid(Units, above.get("units", {})) for place, above in spelt if isinstance(above, dict)}

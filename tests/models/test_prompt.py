@@ -50,9 +50,9 @@ def used_by_generate(settings: Any) -> list[int]:
 
 @pytest.mark.parametrize(
     ("language", "prompt"),
-    [("cy", [START, WELSH, TRANSCRIBE, NO_TIMES]), ("none", [START, NO_TIMES]), (None, [START, NO_TIMES])],
+    [("cy", [START, WELSH, TRANSCRIBE, NO_TIMES]), ("none", [START, NO_TIMES])],
 )
-def test_trained_and_generated_with_the_same_tokens(language: str | None, prompt: list[int]) -> None:
+def test_trained_and_generated_with_the_same_tokens(language: str, prompt: list[int]) -> None:
     settings = multilingual()
     assert list(set_prompt(Tokenizer(), settings, language, "transcribe")) == prompt
     assert used_by_generate(settings) == prompt
@@ -74,6 +74,11 @@ def test_the_saved_folder_remembers(tmp_path: Path) -> None:
 def test_a_language_without_a_token_is_told() -> None:
     with pytest.raises(CheckpointError, match="borrow"):
         set_prompt(Tokenizer(), multilingual(), "xx", "transcribe")
+
+
+def test_a_language_that_nobody_told_is_asked_for() -> None:
+    with pytest.raises(CheckpointError, match="`language: de` in the recipe"):
+        set_prompt(Tokenizer(), multilingual(), None, "transcribe")
 
 
 def test_english_only_checkpoints_keep_their_prompt() -> None:
