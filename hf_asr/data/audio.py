@@ -42,6 +42,8 @@ def decode(audio: Mapping[str, Any], rate: int = RATE) -> npt.NDArray[np.float32
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     if given != rate:
         mono = soxr.resample(mono, given, rate)  # HQ; gives round(samples * rate / given)
+    if not np.isfinite(mono).all():  # one such sample makes every weight of the network NaN
+        raise AudioError(f"{_name(audio)} holds samples that are no numbers (NaN or infinite): write it anew")
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 

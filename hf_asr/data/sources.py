@@ -110,7 +110,11 @@ def _metadata_files(folder: Path, split: str | None) -> list[Path]:
 def _audiofolder(folder: Path, source: Source) -> tuple[Dataset, list[LeftOut]]:
     manifests = _metadata_files(folder, source.split)
     if not manifests:
-        raise DataError(f"{folder} has no metadata.csv (or .tsv, .jsonl, .parquet): a table with file_name and text")
+        tables = sorted(path for path in folder.glob("*") if path.suffix.lower() in TABLES)
+        named = f"; is it {tables[0].name}? Then path: {tables[0]}" if tables else ""
+        raise DataError(
+            f"{folder} has no metadata.csv (or .tsv, .jsonl, .parquet): a table with file_name and text{named}"
+        )
     rows: list[dict[str, Any]] = []
     left: list[LeftOut] = []
     for manifest in manifests:
@@ -147,12 +151,20 @@ def _table(path: Path, source: Source) -> tuple[Dataset, list[LeftOut]]:
         if stored is not None:
             return stored, []
     columns, lines = read_table(path)
+    if source.split:
+        there = sorted({line.values.get("split", "") for line in lines} - {""})
+        if source.split not in there:
+            told = f"its column `split` has {', '.join(there[:5])}" if there else "it has no column `split`"
+            raise DataError(f"`split: {source.split}`: no row of {path} says so; {told}")
+        lines = [line for line in lines if line.values.get("split") == source.split]
     rows, left = _rows(lines, columns, source, path.parent, path.parent)
     return to_dataset(rows), left
 
 
 def _ljspeech(folder: Path, source: Source) -> tuple[Dataset, list[LeftOut]]:
     """LJSpeech-1.1 as extracted; columns are called as on the Hub, normalized_text is the default."""
+    if source.split:
+        raise DataError(f"`split: {source.split}`: {folder} is an LJSpeech folder, which has none: leave it out")
     columns, lines = read_table(folder / "metadata.csv", header=("id", "text", "normalized_text"))
     for line in lines:
         line.values["file_name"] = f"wavs/{line.values['id']}.wav"

@@ -80,8 +80,10 @@ def _strip(text: str, keep: str) -> str:
                 out += char if _in_word(kept) and before == kept else ""
             elif char in keep and _in_word(kept) and after.isalnum():
                 out += char
-            elif not (_unspaced(before) or _unspaced(after)) and (char not in WITHIN_WORDS or char in (before, after)):
-                out += " "  # "wait...what" is two words, "U.S." one
+            elif not (_unspaced(before) or _unspaced(after)) and (
+                char not in WITHIN_WORDS or char in (before, after) or (before.isdigit() and after.isdigit())
+            ):
+                out += " "  # "wait...what" is two words, "U.S." one; 3.5 is not 35
         return out
 
     return CANDIDATES.sub(instead, text)

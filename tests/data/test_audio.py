@@ -277,3 +277,12 @@ def test_recordings_are_taken_as_needed(cache):
 def test_nothing_is_drawn_when_stderr_is_no_terminal(cache, capfd):
     durations(some(2))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_told(tmp_path, wrong):
+    samples = tone()
+    samples[100] = wrong
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"a\.wav holds samples that are no numbers"):
+        decode({"path": str(tmp_path / "a.wav"), "bytes": None})

@@ -185,6 +185,15 @@ def test_a_table_with_the_recordings_inside_is_not_copied(tmp_path, record):
     assert not set(clips.train["speaker"]) & set(clips.test["speaker"])
 
 
+@pytest.mark.parametrize("sound", ["ch'ok'", "'okina ma", "k’ux ch’o’"])
+def test_apostrophes_that_are_letters_are_not_taken_in_silence(prompts, sound):
+    told = [warning for warning in load(prompts(text=sound)).warnings if "U+02BC" in warning]
+    assert len(told) == 1
+    assert told[0].startswith("30 words begin or end with '")
+    for fine in ("ch'ok", "chʼokʼ", "Don't (we're"):
+        assert not any("U+02BC" in warning for warning in load(prompts(text=fine)).warnings)
+
+
 def test_sources_with_paths_and_with_bytes_go_together(tmp_path, record, prompts):
     data = [{"audio": {"bytes": record(tmp_path / "x.wav").read_bytes(), "path": None}, "text": "inside"}]
     pq.write_table(pa.Table.from_pylist(data), tmp_path / "stored.parquet")

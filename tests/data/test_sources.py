@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hf_asr.data.sources import read_source
-from hf_asr.data.tables import DataError, LeftOut
+from hf_asr.data.tables import AUDIO, SPEAKER, TEXT, DataError, LeftOut
 from hf_asr.recipe import Source
 
 
@@ -255,9 +255,29 @@ def test_a_broken_parquet_file_is_named(folder, name):
         read(folder if name == "metadata.parquet" else folder / name)
 
 
+def test_split_takes_the_rows_that_say_so(folder):
+    (folder / "all.csv").write_text("path,text,split\na.wav,one,train\nb/c.flac,two,test\n", encoding="utf-8")
+    for name, path in ("train", "a.wav"), ("test", "c.flac"):
+        table, _ = read_source(Source(path=str(folder / "all.csv"), split=name), None)
+        assert [row["path"].endswith(path) for row in table["audio"][:]] == [True]
+    with pytest.raises(DataError, match=r"no row of .* its column `split` has test, train"):
+        read_source(Source(path=str(folder / "all.csv"), split="dev"), None)
+    (folder / "other.csv").write_text("path,text\na.wav,one\n", encoding="utf-8")
+    with pytest.raises(DataError, match="it has no column `split`"):
+        read_source(Source(path=str(folder / "other.csv"), split="dev"), None)
+
+
 def test_a_folder_without_metadata_says_what_is_missing(folder):
     with pytest.raises(DataError, match=r"has no metadata\.csv"):
         read(folder)
+    (folder / "transcripts.csv").write_text("path;sentence\na.wav;ja\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"is it transcripts\.csv\? Then path: .*/transcripts\.csv"):
+        read(folder)
+
+
+def test_the_reference_names_the_columns_that_are_looked_for():
+    for key, names in ("audio_column", AUDIO), ("text_column", TEXT), ("speaker_column", SPEAKER):
+        assert f"({', '.join(names)})" in Source.model_fields[key].description
 
 
 def test_rows_and_ids_do_not_depend_on_where_the_folder_lies(folder, tmp_path_factory, monkeypatch):

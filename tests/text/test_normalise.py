@@ -56,6 +56,7 @@ def test_lower_case_without_punctuation(text: str, expected: str) -> None:
         ("’", "don’t don't", "don’t dont"),
         ("-'", "well-known - it's -x x-", "well-known it's x x"),
         (".", "3.5 end. U.S.", "3.5 end u.s"),
+        ("'", "3.5, 1.10; 3,5 v2.b 1'000", "3 5 1 10 3 5 v2b 1'000"),
         ("་", "བཀྲ་ཤིས་", "བཀྲ་ཤིས"),
     ],
 )
