@@ -30,7 +30,7 @@ READ = {PIPELINE: "as `pipeline()` has it", OWN: "not padded to 30 s"}  # ways a
 def results(facts: Facts) -> str:
     """The table, how it was counted, the comparisons in words, and whether pipeline() says the same."""
     row = facts.this
-    beams = facts.results.get("decoding", {}).get("beams", 1)
+    beams = facts.results.get("decoding", {}).get("beams", 1) if facts.whisper else 1  # CTC is read greedily
     more = f" ({row['empty_references']} of them without words)" if row.get("empty_references") else ""
     caption = (
         f"Test side: {count(row['utterances'], 'clip')}{more}, {count(row['words'], 'word')}."

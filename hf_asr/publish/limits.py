@@ -30,8 +30,11 @@ def limitations(facts: Facts) -> str:
 def _training(facts: Facts) -> Iterator[str]:
     side, length = facts.data["sides"]["train"], hours(facts.train_hours)
     voices = side["speakers"]
+    elsewhere = any(source.use == "test" for source in facts.recipe.data.sources)
     if voices == 1:
-        yield f"One voice: it learned from {length} of a single speaker. Others were not measured{_but(facts)}."
+        others = facts.data["sides"]["test"]["speakers"] > 1 or elsewhere
+        more = "" if others else f" Others were not measured{_but(facts)}."
+        yield f"One voice: it learned from {length} of a single speaker.{more}"
     elif voices:
         yield f"It learned from {length} of {voices:,} speakers; voices unlike theirs were not measured{_but(facts)}."
     else:
@@ -39,7 +42,7 @@ def _training(facts: Facts) -> Iterator[str]:
     kinds = dict.fromkeys(_kinds(facts))
     if kinds:
         yield f"What it heard: {'; '.join(kinds)}. Other ways of speaking, rooms and microphones were not measured."
-    else:
+    elif not elsewhere:
         yield "The test side is of the same sources as the training side: other recordings may be recognised worse."
     augment = facts.recipe.training.augment
     if not (augment.noise or augment.reverb or augment.telephone):

@@ -291,6 +291,15 @@ def test_speakers_have_numbers_not_names(tmp_path: Path) -> None:
     assert "| speaker 1 | 105 | 1,234 |" in card(folder)
 
 
+def test_warnings_name_neither_speakers_nor_clips(tmp_path: Path) -> None:
+    told = ["2 speakers are in test and in train (Jane (Doe), joe)", "2 recordings occur twice (ward/patient = b)"]
+    text = card(finished.write(tmp_path / "run", data={"warnings": told}))
+    for part in ("Mind: 2 speakers are in test and in train", "Mind: 2 recordings occur twice"):
+        assert part in text
+    for name in ("Doe", "joe", "patient"):
+        assert name not in text
+
+
 def test_beside_the_model_lie_no_clips_and_no_transcripts(tmp_path: Path) -> None:
     results = changed(
         parity={"clips": 20, "equal": 19, "differing": [["clip-3", "what was said", "what was sad"]]},
