@@ -1,12 +1,18 @@
 """What is told while the Trainer trains: the log, the bar, and when it has been enough."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
 from hf_asr import recipe, run, screen
+from hf_asr.errors import UserError
 from hf_asr.training.budget import ENDLESS, Budget, Clock
+
+
+class NotANumber(UserError):
+    """Training broke down; going on would only waste time."""
 
 
 class Journal(TrainerCallback):
@@ -25,6 +31,12 @@ class Journal(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
+        if not math.isfinite(logs.get("loss", 0.0)) and not args.fp16:  # whose scaler leaves such a step out
+            raise NotANumber(
+                f"the loss of step {state.global_step} is {logs['loss']}: the weights are lost; those of the best"
+                " checkpoint are kept. Try a lower training.learning_rate, a longer training.warmup or"
+                " training.precision: float32, and another output"
+            )
         row = {**logs, "step": state.global_step, "epoch": round(state.global_step / self.budget.steps_per_epoch, 3)}
         run.append_line(self.folder / run.LOG, row)
         shown = {"loss": "{:.3f}", "eval_wer": "WER {:.1%}"}

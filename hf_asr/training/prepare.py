@@ -13,6 +13,7 @@ from hf_asr.data.noise import sounds
 from hf_asr.data.replay import balanced, with_replay
 from hf_asr.data.tables import DataError
 from hf_asr.decoding.fit import HeldOut, brought, hotwords, lines
+from hf_asr.evaluation.evaluate import require_words
 from hf_asr.evaluation.guards import Guarded, load_guards
 from hf_asr.models import checkpoints
 from hf_asr.models.head import Written, written_for
@@ -20,6 +21,7 @@ from hf_asr.models.recogniser import CheckpointError, Recogniser, frame_counter,
 from hf_asr.models.scratch import scratch_model
 from hf_asr.models.whisper import FULL_SECONDS
 from hf_asr.recipe import Recipe
+from hf_asr.text.normalise import normalise
 from hf_asr.text.pronunciation import unpronounced
 from hf_asr.text.vocabulary import unknown_characters
 from hf_asr.training.lora import require_targets
@@ -56,7 +58,12 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
     clips = balanced(clips, recipe.training.replay)
     for side in ("train", "validation", "test"):
         if not len(getattr(clips, side)):
-            raise DataError(f"no clips in {side}: see data.splits, or `use:` of data.sources")
+            raise DataError(
+                f"no clips in {side}: see data.splits, or `use:` of data.sources (a source without `use` is divided:"
+                " what others do not bring is taken from it)"
+            )
+    for side in ("validation", "test"):
+        require_words(getattr(clips, side), recipe.metric, recipe.language, side)
     if recipe.decoding.lm is not None and recogniser.family == "whisper":
         raise CheckpointError("decoding.lm goes with a CTC head; Whisper has a language model inside: leave it out")
     freeze(recogniser, recipe.model.freeze)
@@ -72,7 +79,11 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         raise CheckpointError("training.compile: every window would be compiled anew; set whisper.own_length: false")
     with PartialState().main_process_first():
         guards = load_guards(recipe.guards, recipe.metric, recipe.language, clips.train)
-    told = (*unpronounced(written.unpronounced), *(warning for guard in guards for warning in guard.warnings))
+    told = (
+        *unpronounced(written.unpronounced),
+        *_counted_wrong(clips, recipe),
+        *(warning for guard in guards for warning in guard.warnings),
+    )
     return Ready(replace(clips, warnings=(*clips.warnings, *told)), recogniser, written, guards)
 
 
@@ -82,6 +93,20 @@ def _require_baseline(recipe: Recipe, clips: Clips) -> None:
     own = scratch_model(recipe.baseline, recipe.model)
     network = checkpoints.load(own, recipe.whisper, recipe.language, skeleton=True)
     written_for(network, clips.train["text"], recipe.baseline.units, recipe.language, ())
+
+
+def _counted_wrong(clips: Clips, recipe: Recipe) -> Iterator[str]:
+    """A warning when a model would have errors that writes just what it was taught: `metric` does less than `text`."""
+    rows = [pair for side in (clips.validation, clips.test) for pair in zip(side["text"], side["raw"], strict=True)]
+    read = [[normalise(text, recipe.metric, recipe.language) for text in pair] for pair in rows]
+    wrong = [number for number, (taught, written) in enumerate(read) if taught != written]
+    if wrong:
+        taught, written = read[wrong[0]]
+        yield (
+            f"{len(wrong)} of {len(rows)} transcripts of validation and test read otherwise under `text` than under"
+            " `metric`, so that what is taught counts as wrong: give `metric` the steps of `text`"
+            f" ({written!r} is taught as {taught!r})"
+        )
 
 
 def _also_written(recipe: Recipe, clips: Clips) -> Iterator[str]:
