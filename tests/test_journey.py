@@ -231,6 +231,7 @@ def test_two_sources_of_truth_are_refused() -> None:
     [
         (("--data", "somewhere", "--set", "metric.case=keep"), "--set changes a recipe"),
         (("--recipe", "quickstart", "--split", "test"), "--split goes with --data"),
+        (("--recipe", "quickstart", "--language", "de"), "--language goes with --data"),
         (("--recipe", "quickstart", "--data", "somewhere"), "either --recipe"),
     ],
 )

@@ -23,7 +23,7 @@ def evaluate(
     """WER and CER with intervals, by the decode path of training and of pipeline()."""
     if (recipe is None) == (data is None):
         raise UserError("give either --recipe (its test side is used) or --data (all of its clips are used)")
-    _require_fitting(recipe, data, override, split)
+    _require_fitting(recipe, data, override, split, language)
     quiet()
     from hf_asr.decoding.decoder import asked
     from hf_asr.evaluation.standalone import evaluate_data, evaluate_recipe
@@ -88,7 +88,7 @@ def average(
         raise UserError("--weight auto chooses on clips: give --recipe (its validation side) or --data")
     if weight != "auto" and (recipe or data):
         raise UserError("--recipe and --data go with --weight auto")
-    _require_fitting(recipe, data, override, split)
+    _require_fitting(recipe, data, override, split, language)
     quiet()
     from hf_asr.evaluation.weights import best, try_on_data, try_on_recipe
     from hf_asr.models.average import average as mix
@@ -111,9 +111,13 @@ def average(
     typer.echo(f"{output}: {1 - share:g} of {a}, {share:g} of {b}")
 
 
-def _require_fitting(recipe: str | None, data: str | None, override: list[str] | None, split: str | None) -> None:
+def _require_fitting(
+    recipe: str | None, data: str | None, override: list[str] | None, split: str | None, language: str | None
+) -> None:
     """Nothing that is asked for is passed over."""
     if override and recipe is None:
         raise UserError("--set changes a recipe: it goes with --recipe")
     if split and data is None:
         raise UserError("--split goes with --data; a recipe's is data.sources.0.split")
+    if language and data is None:
+        raise UserError("--language goes with --data; a recipe's is --set language=...")
