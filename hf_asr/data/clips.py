@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +18,10 @@ from hf_asr.data.splits import SIDES, Row, divide
 from hf_asr.data.tables import FEATURES, DataError, LeftOut, to_dataset
 from hf_asr.recipe import Data, Source, Text
 from hf_asr.recipe import file as recipe_file
-from hf_asr.text.normalise import normalise
+from hf_asr.text.normalise import cut_off, normalise
 
 __all__ = ["Clips", "DataError", "LeftOut", "load_clips"]
 
-MANY_CUT_OFF = 0.01  # of all words; quotation marks and dogs' are fewer
 COLUMNS = ("id", "audio", "raw", "text", "seconds", "speaker", "group", "weight")
 PLAIN = Features(
     {name: Value("string") for name in ("id", "raw", "text", "speaker", "group")}
@@ -84,7 +82,7 @@ def load_clips(data: Data, text: Text, language: str | None) -> Clips:
         left_out=tuple(left_out),
         given=found.given,
         given_seconds=found.given_seconds,
-        warnings=tuple(warnings + _same_recording(rows, chosen) + _cut_off([rows[n]["raw"] for n in usable], text)),
+        warnings=tuple(warnings + _same_recording(rows, chosen) + cut_off([rows[n]["raw"] for n in usable], text)),
         checksum=checksum(rows, chosen),
     )
 
@@ -244,22 +242,6 @@ def _same_recording(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Sequ
     across = sum(crosses for _, _, crosses in twice)
     pairs = ", ".join(f"{one} = {other}" for one, other, _ in sorted(twice, key=lambda pair: not pair[2])[:5])
     return [f"{len(twice)} recordings occur twice, {across} of them on two sides ({pairs}{', ...' * (len(twice) > 5)})"]
-
-
-def _cut_off(raw: Sequence[str], text: Text) -> list[str]:
-    """A warning when `strip` takes letters: an apostrophe that begins or ends words is a sound in many languages."""
-    if text.punctuation != "strip" or not text.keep.strip():
-        return []
-    marks = re.escape("".join(text.keep.split()) + ("’" if "'" in text.keep else ""))
-    word = r"\w\u0300-\u036f"
-    at_ends = re.compile(f"(?<![{word}{marks}])[{marks}]+[{word}]|[{word}][{marks}]+(?![{word}{marks}])")
-    lost = sum(len(at_ends.findall(one)) for one in raw)
-    if lost <= MANY_CUT_OFF * sum(len(one.split()) for one in raw):
-        return []
-    return [
-        f"{lost} words begin or end with {' '.join(text.keep.split())}, which `strip` removes there; if it is a letter:"
-        " write ʼ (U+02BC) in the transcripts, or set punctuation: keep in text and metric"
-    ]
 
 
 def checksum(rows: Sequence[Mapping[str, Any]], chosen: Mapping[str, Sequence[int]]) -> str:

@@ -99,7 +99,7 @@ def _config(model: recipe.Model) -> Any:
 def _require_settings(config: Any, given: Mapping[str, Any]) -> None:
     """A name that the configuration does not have would be stored and change nothing."""
     for name in given:
-        if not hasattr(config, name):
+        if not hasattr(config, name) and not hasattr(config, f"_{name}"):  # attn_implementation is kept as _attn_...
             raise CheckpointError(f"a {config.model_type} has no setting {name!r}{nearest(name, list(vars(config)))}")
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 from hf_asr.recipe import Text
@@ -25,6 +26,8 @@ WITHIN_WORDS = set("'’‘ʼ`´\"“”„«».·׳״՚՛՜՝՞՟")
 
 # scripts that write no spaces between words, by the first word of a character's Unicode name
 UNSPACED = {"CJK", "FULLWIDTH", "HIRAGANA", "IDEOGRAPHIC", "KATAKANA", "KHMER", "LAO", "MYANMAR", "THAI"}
+
+MANY_CUT_OFF = 0.01  # of all words; quotation marks and dogs' are fewer
 
 
 def normalise(text: str, steps: Text, language: str | None) -> str:
@@ -55,6 +58,22 @@ def describe(steps: Text) -> str:
             "punctuation stripped" + (f" (keeps {' '.join(steps.keep.split())})" if steps.keep.strip() else "")
         )
     return ", ".join(parts) or "as written"
+
+
+def cut_off(raw: Sequence[str], steps: Text) -> list[str]:
+    """A warning when `strip` takes letters: an apostrophe that begins or ends words is a sound in many languages."""
+    if steps.punctuation != "strip" or not steps.keep.strip():
+        return []
+    marks = re.escape("".join(steps.keep.split()) + ("’" if "'" in steps.keep else ""))
+    word = r"\w\u0300-\u036f"
+    at_ends = re.compile(f"(?<![{word}{marks}])[{marks}]+[{word}]|[{word}][{marks}]+(?![{word}{marks}])")
+    lost = sum(len(at_ends.findall(one)) for one in raw)
+    if lost <= MANY_CUT_OFF * sum(len(one.split()) for one in raw):
+        return []
+    return [
+        f"{lost} words begin or end with {' '.join(steps.keep.split())}, which `strip` removes there; if it is a"
+        " letter: write ʼ (U+02BC) in the transcripts, or set punctuation: keep in text and metric"
+    ]
 
 
 def _case(text: str, case: str, language: str | None) -> str:
