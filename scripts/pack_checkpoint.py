@@ -21,6 +21,7 @@ from hf_asr.publish.card import card
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "hf_asr" / "checkpoints"
 MAX_BYTES = 12_000_000
+FROM_HERE = ("is_local", "local_files_only")  # transformers notes how the folder was read that training began from
 
 
 def main() -> None:
@@ -41,6 +42,9 @@ def main() -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | {"dtype": "float32"}
     run.write_json(folder / "config.json", config)
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    kept = {key: value for key, value in tokenizer.items() if key not in FROM_HERE}
+    run.write_json(folder / "tokenizer_config.json", kept)
     run.write(folder / run.CARD, card(given.run))
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{folder.name}: {size:,} bytes")

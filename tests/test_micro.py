@@ -31,8 +31,8 @@ def test_it_is_small_and_attributed() -> None:
     assert config["dtype"] == "float32"  # else plain transformers would compute in the file's float16
     card = (MICRO / "README.md").read_text()
     assert findings(card) == []
-    for voice in ("flite", "festival", "espeak", "piper"):
-        assert voice in card
+    for part in ("flite", "festival", "espeak", "piper", "Jane Austen", "WordNet 3.0, Copyright 2006 by Princeton"):
+        assert part in card
 
 
 def test_pipeline_reads_a_real_clip_in_a_process_without_hf_asr(tmp_path: Path) -> None:
@@ -115,7 +115,8 @@ def test_phrases_are_read_once_and_are_no_prompts(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)} and the voices make_speech.py lists"
+    not all(map(shutil.which, PROGRAMS)) or not Path("/usr/share/wordnet").is_dir(),
+    reason=f"needs {', '.join(PROGRAMS)}, wordnet-base and the voices make_speech.py lists",
 )
 def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
     """A minute of speech in place of twelve hours, some steps in place of hours."""
@@ -136,8 +137,10 @@ def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     tables = [(tmp_path / name / "seen" / "metadata.csv").read_bytes() for name in ("speech", "again")]
     assert tables[0] == tables[1]
-    sources = {"data__sources__0__path": tmp_path / "speech" / "seen", "data__splits__validation": 20}
-    sources |= {"data__splits__test": 20, "training__max_minutes": 0.05, "guards": "[]"}
+    other = small.hf_asr(script, str(tmp_path / "examples"), "--text", "examples", "--hours", "0.02")
+    assert other.returncode == 0, other.stderr
+    sources = {f"data__sources__{n}__path": tmp_path / name / "seen" for n, name in enumerate(("speech", "examples"))}
+    sources |= {"data__splits__validation": 20, "data__splits__test": 20, "training__max_minutes": 0.05, "guards": "[]"}
     done = small.hf_asr(*small.command(Path("micro"), tmp_path / "run", **sources))
     assert done.returncode == 0, done.stderr
     parameters = run.read_json(tmp_path / "run" / run.RESULTS)["systems"]["fine-tuned"]["parameters"]

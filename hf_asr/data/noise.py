@@ -15,6 +15,7 @@ from hf_asr.data.durations import durations
 from hf_asr.data.sources import AUDIO_FILES
 from hf_asr.data.tables import DataError
 from hf_asr.recipe.augment import Augment, Noise, Reverb
+from hf_asr.recipe.folders import files_below
 
 Samples = npt.NDArray[np.float32]  # [samples] at 16 kHz
 Another = Callable[[np.random.Generator], Samples]  # draws another training clip
@@ -48,7 +49,7 @@ def sounds(settings: Augment) -> Sounds:
 def recordings(folder: str, where: str) -> tuple[Path, ...]:
     """The recordings below `folder`, each probed. Raises DataError, naming `where` in the recipe it is asked for."""
     root = Path(folder).expanduser()
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in AUDIO_FILES and path.is_file())
+    files = sorted(path for path in files_below(root) if path.suffix.lower() in AUDIO_FILES)
     if not files:
         raise DataError(f"{where}: no recordings in {folder!r} ({', '.join(AUDIO_FILES)})")
     found = durations(({"path": str(path), "bytes": None} for path in files), len(files))

@@ -30,6 +30,7 @@ from hf_asr.data.tables import (
     to_dataset,
 )
 from hf_asr.recipe import Source
+from hf_asr.recipe.folders import files_below
 
 AUDIO_FILES = (
     ".wav",
@@ -103,7 +104,7 @@ def _embedded(name: str) -> Path:
 
 def _metadata_files(folder: Path, split: str | None) -> list[Path]:
     """metadata.csv and its like, in the folder or in one folder a split, as audiofolder has them."""
-    files = [path for path in sorted(folder.rglob("metadata.*")) if path.suffix.lower() in TABLES]
+    files = [path for path in sorted(files_below(folder)) if path.stem == "metadata" and path.suffix.lower() in TABLES]
     return [path for path in files if not split or split in path.relative_to(folder).parts] or files
 
 
@@ -139,7 +140,7 @@ def _audiofolder(folder: Path, source: Source) -> tuple[Dataset, list[LeftOut]]:
 def _audio_files(folder: Path) -> list[str]:
     # without `..`, as rows name their files
     whole = Path(os.path.normpath(folder.absolute()))
-    paths = (path for path in whole.rglob("*") if path.suffix.lower() in AUDIO_FILES)
+    paths = (path for path in files_below(whole) if path.suffix.lower() in AUDIO_FILES)
     return sorted(str(path) for path in paths if not path.name.startswith("."))
 
 

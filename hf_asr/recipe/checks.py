@@ -8,6 +8,7 @@ from pathlib import Path
 from hf_asr.recipe import Guard, Model, Replay, Source, Text, Units
 from hf_asr.recipe.augment import Augment
 from hf_asr.recipe.errors import nearest
+from hf_asr.recipe.folders import files_below
 from hf_asr.recipe.scalars import Problem
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*")
@@ -137,7 +138,7 @@ def _folder_of_recordings(given: str) -> Iterator[str]:
         yield f"{given!r} is a file: name the folder it lies in"
     elif not folder.is_dir():
         yield f"no such folder: {given!r}, from {Path.cwd()}{_neighbour(folder)}"
-    elif not any(file.suffix.lower() in RECORDINGS for file in folder.rglob("*")):
+    elif not any(file.suffix.lower() in RECORDINGS for file in files_below(folder)):
         yield f"no recordings in {given!r}: {', '.join(RECORDINGS)}"
 
 

@@ -156,6 +156,18 @@ def test_links_within_the_folder_are_followed(folder, tmp_path_factory, record):
     assert read(folder)[0][0]["audio"]["path"] == str(folder / "linked.wav")
 
 
+def test_a_linked_folder_is_read_once_and_a_circle_of_links_ends(tmp_path, tmp_path_factory, record):
+    elsewhere = tmp_path_factory.mktemp("other-disk")
+    record(elsewhere / "a.wav")
+    (elsewhere / "metadata.csv").write_text("file_name,text\na.wav,hello\n")
+    (elsewhere / "up").symlink_to(tmp_path)
+    for name in ("here", "there"):
+        (tmp_path / name).symlink_to(elsewhere)
+    rows, left_out = read(tmp_path)
+    assert [row["id"] for row in rows] == ["here/a"]
+    assert not left_out
+
+
 def test_a_metadata_file_in_each_splits_folder(tmp_path, record):
     for split in ("train", "test"):
         record(tmp_path / "data" / split / "a.wav")
