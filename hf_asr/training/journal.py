@@ -7,12 +7,8 @@ from typing import Any
 from transformers import TrainerCallback
 
 from hf_asr import recipe, run, screen
-from hf_asr.errors import UserError
 from hf_asr.training.budget import ENDLESS, Budget, Clock
-
-
-class NotANumber(UserError):
-    """Training broke down; going on would only waste time."""
+from hf_asr.training.gradients import NotANumber
 
 
 class Journal(TrainerCallback):
@@ -37,6 +33,8 @@ class Journal(TrainerCallback):
                 " checkpoint are kept. Try a lower training.learning_rate, a longer training.warmup or"
                 " training.precision: float32, and another output"
             )
+        if not math.isfinite(logs.get("grad_norm", 0.0)):
+            logs = {**logs, "grad_norm": None}  # of a step that was left out; JSON has no NaN
         row = {**logs, "step": state.global_step, "epoch": round(state.global_step / self.budget.steps_per_epoch, 3)}
         run.append_line(self.folder / run.LOG, row)
         shown = {"loss": "{:.3f}", "eval_wer": "WER {:.1%}"}

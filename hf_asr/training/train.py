@@ -17,6 +17,7 @@ from hf_asr.recipe import Recipe
 from hf_asr.training.attention import quick_attention
 from hf_asr.training.batches import Plan
 from hf_asr.training.budget import Budget, Clock, budget
+from hf_asr.training.gradients import FiniteGradients
 from hf_asr.training.journal import Journal, out_of_patience
 from hf_asr.training.lora import adapted, merged
 from hf_asr.training.masks import spec_augment
@@ -89,7 +90,11 @@ def train(recogniser: Recogniser, clips: Clips, recipe: Recipe, folder: Path) ->
         clock=clock,
         look=look,
         args=arguments(training, folder, recipe.seed, planned, recogniser.family, chosen),
-        callbacks=[Journal(folder, training, planned, clock), Publisher(folder, recipe.hub, recogniser.processor)],
+        callbacks=[
+            FiniteGradients(),
+            Journal(folder, training, planned, clock),
+            Publisher(folder, recipe.hub, recogniser.processor),
+        ],
     )
     trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
     total = sum(p.numel() for p in network.parameters())
