@@ -49,7 +49,7 @@ def sounds(settings: Augment) -> Sounds:
 def recordings(folder: str, where: str) -> tuple[Path, ...]:
     """The recordings below `folder`, each probed. Raises DataError, naming `where` in the recipe it is asked for."""
     root = Path(folder).expanduser()
-    files = sorted(path for path in files_below(root) if path.suffix.lower() in AUDIO_FILES)
+    files = sorted(path for path in files_below(root) if path.suffix.lower() in AUDIO_FILES and path.is_file())
     if not files:
         raise DataError(f"{where}: no recordings in {folder!r} ({', '.join(AUDIO_FILES)})")
     found = durations(({"path": str(path), "bytes": None} for path in files), len(files))

@@ -80,7 +80,8 @@ def _format(path: Path, given: str) -> str:
             return "ljspeech"
         if (path / "clips").is_dir() and any(path.glob("*.tsv")):
             return "common_voice"
-        return "audiofolder" if _metadata_files(path, None) or not any(path.rglob("*.parquet")) else "hub"
+        parquet = any(file.suffix == ".parquet" for file in files_below(path))
+        return "hub" if parquet and not _metadata_files(path, None) else "audiofolder"
     if path.suffix.lower() in TABLES or not HUB_ID.fullmatch(given):
         raise DataError(f"no such file or folder: {path.absolute()}")
     return "hub"
@@ -104,7 +105,8 @@ def _embedded(name: str) -> Path:
 
 def _metadata_files(folder: Path, split: str | None) -> list[Path]:
     """metadata.csv and its like, in the folder or in one folder a split, as audiofolder has them."""
-    files = [path for path in sorted(files_below(folder)) if path.stem == "metadata" and path.suffix.lower() in TABLES]
+    found = sorted(path for path in files_below(folder) if path.name.startswith("metadata."))
+    files = [path for path in found if path.suffix.lower() in TABLES]
     return [path for path in files if not split or split in path.relative_to(folder).parts] or files
 
 

@@ -29,12 +29,11 @@ class Journal(TrainerCallback):
             return
         if not math.isfinite(logs.get("loss", 0.0)) and not args.fp16:  # whose scaler leaves such a step out
             raise NotANumber(
-                f"the loss of step {state.global_step} is {logs['loss']}: the weights are lost; those of the best"
-                " checkpoint are kept. Try a lower training.learning_rate, a longer training.warmup or"
-                " training.precision: float32, and another output"
+                f"the loss of step {state.global_step} is {logs['loss']}; the best checkpoint is kept. Try a lower"
+                " training.learning_rate, a longer training.warmup or training.precision: float32, and another output"
             )
         if not math.isfinite(logs.get("grad_norm", 0.0)):
-            logs = {**logs, "grad_norm": None}  # of a step that was left out; JSON has no NaN
+            logs = {**logs, "grad_norm": None}  # JSON has no NaN
         row = {**logs, "step": state.global_step, "epoch": round(state.global_step / self.budget.steps_per_epoch, 3)}
         run.append_line(self.folder / run.LOG, row)
         shown = {"loss": "{:.3f}", "eval_wer": "WER {:.1%}"}

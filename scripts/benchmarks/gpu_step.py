@@ -125,6 +125,8 @@ def rows(
         try:
             speed, milliseconds, memory = measured(recogniser, seconds, lengths, steps, **settings)
         except torch.cuda.OutOfMemoryError:
+            recogniser.model.zero_grad()
+            recogniser.model.activation_checkpointing_disable()
             print(f"| {name} | {seconds:.0f} s | {variant} | out of memory | | | |", flush=True)
             continue
         first = first or speed

@@ -168,6 +168,18 @@ def test_a_linked_folder_is_read_once_and_a_circle_of_links_ends(tmp_path, tmp_p
     assert not left_out
 
 
+def test_a_link_beside_a_folder_changes_nothing(tmp_path, record):
+    for split in ("train", "test"):
+        record(tmp_path / split / "deep" / "a.wav")
+        (tmp_path / split / "metadata.csv").write_text("file_name,text\ndeep/a.wav,hello\n")
+    (tmp_path / "current").symlink_to(tmp_path / "train")
+    (tmp_path / "a-deep").symlink_to(tmp_path / "train" / "deep")
+    rows, left_out = read(tmp_path, split="train")
+    assert [row["id"] for row in rows] == ["train/deep/a"] and not left_out
+    rows, left_out = read(tmp_path)
+    assert [row["id"] for row in rows] == ["test/deep/a", "train/deep/a"] and not left_out
+
+
 def test_a_metadata_file_in_each_splits_folder(tmp_path, record):
     for split in ("train", "test"):
         record(tmp_path / "data" / split / "a.wav")
