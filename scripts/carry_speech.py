@@ -5,8 +5,8 @@
 
 Clips of a folder of scripts/make_speech.py, 300 after each other, as Opus of about 12 kbit/s (RFC 6716), and
 metadata.csv with the first part. Unpacked they are 16-bit WAV of the same length under the same names, so that
-training, validation and test are the same clips; 100 correlated with the originals by 0.93 to 1.00, half by 0.98 and more. For training only:
-what is reported is measured on the originals.
+training, validation and test are the same clips; 100 of them correlated with the originals by 0.93 to 1.00, half by
+0.98 and more. For training only: what is reported is measured on the originals.
 """
 
 import argparse
