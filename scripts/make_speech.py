@@ -1,14 +1,16 @@
 """Make hours of synthetic English speech with transcripts, to train on where there is none.
 
     python scripts/make_speech.py OUT --hours 30                     half an hour on two cores
-    python scripts/make_speech.py OUT2 --text examples --hours 15    other words, a quarter of an hour
+    python scripts/make_speech.py OUT2 --text examples --hours 32    other words, half an hour
+    python scripts/make_speech.py OUT3 --text definitions --hours 30 and rare ones
     python scripts/make_speech.py TRY --hours 0.02                   a minute of speech, to try
 
-Sentences and clauses of six Austen novels (public domain; Debian's r-cran-janeaustenr), or the phrases by which
-WordNet shows how words are used (Princeton University, free for any use with its notice kept; Debian's wordnet-base),
-each said once, by a voice drawn at random: piper (joe, CC0), flite (awb, slt, kal16), festival (slt_hts, ked, kal),
-espeak-ng (7 accents times 61 variants), at varying pace and pitch. OUT/seen holds them, OUT/unseen other sentences by
-voices that are not in seen (flite rms; espeak-ng Scottish female 5). No utterance is one of the embedded prompts.
+Sentences and clauses of six Austen novels (public domain; Debian's r-cran-janeaustenr), the phrases by which WordNet
+shows how words are used, or those by which it tells what they mean (Princeton University, free for any use with its
+notice kept; Debian's wordnet-base), each said once, by a voice drawn at random: piper (joe, CC0), flite (awb, slt,
+kal16), festival (slt_hts, ked, kal), espeak-ng (7 accents times 61 variants), at varying pace and pitch. OUT/seen
+holds them, OUT/unseen other sentences by voices that are not in seen (flite rms; espeak-ng Scottish female 5). No
+utterance is one of the embedded prompts.
 
     apt install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k
     apt install r-cran-janeaustenr wordnet-base
@@ -114,6 +116,16 @@ def examples(draw: random.Random) -> Iterator[str]:
             yield from (phrase for phrase in re.findall(r'"([^"]+)"', gloss) if len(phrase.split()) <= 20)
 
 
+def definitions(draw: random.Random) -> Iterator[str]:
+    """What words mean, by WordNet, in phrases of 2 to 20 words: a hundred hours, many names of plants and beasts."""
+    for part in ("noun", "verb", "adj", "adv"):
+        for line in (WORDNET / f"data.{part}").read_text(encoding="utf-8").splitlines():
+            meaning = re.sub(r'"[^"]*"?|\([^)]*\)', "", line.partition(" | ")[2])
+            for phrase in meaning.split(";"):
+                pieces = [phrase] if len(phrase.split()) <= 20 else re.split(r"[,:]\s*", phrase)
+                yield from (" ".join(piece.split()) for piece in pieces if 2 <= len(piece.split()) <= 20)
+
+
 def utterances(seed: int, text: str) -> Iterator[str]:
     """What there is to read, shuffled, each once, none a prompt's transcript."""
     with PROMPTS.open(encoding="utf-8", newline="") as file:
@@ -129,7 +141,7 @@ def utterances(seed: int, text: str) -> Iterator[str]:
         yield words
 
 
-TEXTS = {"novels": pieces_of_novels, "examples": examples}
+TEXTS = {"novels": pieces_of_novels, "examples": examples, "definitions": definitions}
 
 
 def plan(out: Path, text: str, hours: float, seed: int) -> tuple[list[Line], list[Line]]:
@@ -266,7 +278,7 @@ def main() -> None:
     given = parser.parse_args()
     missing = [name for name in ("espeak-ng", "flite", "festival") if not shutil.which(name)]
     missing += ["Rscript"] if given.text == "novels" and not shutil.which("Rscript") else []
-    missing += [str(WORDNET)] if given.text == "examples" and not WORDNET.exists() else []
+    missing += [str(WORDNET)] if given.text != "novels" and not WORDNET.exists() else []
     if missing:
         sys.exit(f"error: {', '.join(missing)} not found; see the list at the head of {Path(__file__).name}")
     seen, unseen = plan(given.out, given.text, given.hours, given.seed)

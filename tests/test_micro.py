@@ -100,7 +100,7 @@ def test_phrases_are_read_once_and_are_no_prompts(monkeypatch: pytest.MonkeyPatc
         "noun": '  1 the notice, "which is no entry"\n00001740 03 n 01 call 0 000 | a ring; "the phone rang"; "dial 9"',
         "verb": '2 29 v 01 go 0 000 | leave; "Activated"; "The phone rang!"; "he had exceeded the speed limit"',
         "adj": '3 00 a 01 long 0 000 | "' + "so " * 20 + 'long"',
-        "adv": "4 02 r 01 not 0 000 | negation",
+        "adv": "4 02 r 01 not 0 000 | (of words) not in any  degree at all; he's exceeded; one",
     }
     for part, text in lines.items():
         (tmp_path / f"data.{part}").write_text(text + "\n", encoding="utf-8")
@@ -111,6 +111,7 @@ def test_phrases_are_read_once_and_are_no_prompts(monkeypatch: pytest.MonkeyPatc
     found = list(script["utterances"](0, "examples"))
     assert len(found) == 2
     assert set(found) - {"the phone rang", "The phone rang!"} == {"he had exceeded the speed limit"}
+    assert set(script["utterances"](0, "definitions")) == {"a ring", "not in any degree at all", "he's exceeded"}
 
 
 @pytest.mark.slow
@@ -137,9 +138,11 @@ def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     tables = [(tmp_path / name / "seen" / "metadata.csv").read_bytes() for name in ("speech", "again")]
     assert tables[0] == tables[1]
-    other = small.hf_asr(script, str(tmp_path / "examples"), "--text", "examples", "--hours", "0.02")
-    assert other.returncode == 0, other.stderr
-    sources = {f"data__sources__{n}__path": tmp_path / name / "seen" for n, name in enumerate(("speech", "examples"))}
+    texts = ("examples", "definitions")
+    for text in texts:
+        other = small.hf_asr(script, str(tmp_path / text), "--text", text, "--hours", "0.02")
+        assert other.returncode == 0, other.stderr
+    sources = {f"data__sources__{n}__path": tmp_path / name / "seen" for n, name in enumerate(("speech", *texts))}
     sources |= {"data__splits__validation": 20, "data__splits__test": 20, "training__max_minutes": 0.05, "guards": "[]"}
     done = small.hf_asr(*small.command(Path("micro"), tmp_path / "run", **sources))
     assert done.returncode == 0, done.stderr
