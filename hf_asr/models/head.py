@@ -35,8 +35,8 @@ def written_for(
 ) -> Written:
     """The units for these training transcripts: the checkpoint's own when they cover them, else new ones.
 
-    Phonemes are never taken for letters, nor letters for phonemes. `more`: other texts whose words must be
-    pronounceable. Raises PronunciationError.
+    Phonemes are never taken for letters, nor letters for phonemes, nor for the subwords that were asked for. `more`:
+    other texts whose words must be pronounceable. Raises PronunciationError.
     """
     own, texts = recogniser.processor.tokenizer, list(texts)
     if recogniser.family == "whisper":
@@ -44,7 +44,8 @@ def written_for(
     if units.kind == "phoneme":
         return _in_phonemes(recogniser, texts, units, language, more)
     own = None if recogniser.lexicon is not None else own
-    if own is not None and not any(vocabulary.unknown_characters(own, text) for text in texts):
+    other = units.kind == "subword" and own is not None and vocabulary.is_of_letters(own)
+    if own is not None and not other and not any(vocabulary.unknown_characters(own, text) for text in texts):
         return Written(own, recogniser.encode, kept=True)
     if own is not None and vocabulary.mostly_known(own, texts):
         texts.append(" ".join(vocabulary.letters(own)))  # a few letters more, and none that it knew forgotten

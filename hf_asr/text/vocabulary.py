@@ -164,6 +164,12 @@ def letters(tokenizer: Any) -> list[str]:
     return sorted(token.lower() if lower else token for token in single)
 
 
+def is_of_letters(tokenizer: Any) -> bool:
+    """Whether it writes no piece longer than a character."""
+    special = {*tokenizer.all_special_tokens, tokenizer.word_delimiter_token}
+    return all(len(token) == 1 for token in tokenizer.get_vocab() if token not in special)
+
+
 def shared(before: Any | None, after: Any) -> dict[int, int]:
     """Ids of `after`'s units → ids of the same in `before`, else of the other case; blank and delimiter by role."""
     if before is None:

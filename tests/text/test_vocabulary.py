@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from hf_asr.recipe import Units
+from hf_asr.models import checkpoints
+from hf_asr.models.head import with_head, written_for
+from hf_asr.recipe import Model, Units, Whisper
 from hf_asr.text import vocabulary
 from hf_asr.text.vocabulary import UnitsError, Vocabulary, build, ctc_tokenizer, encoder, unknown_characters
 
@@ -105,6 +107,17 @@ def test_vocabularies_in_capitals_with_lower_case_output(tmp_path: Path) -> None
 def test_units_that_cannot_be_are_an_error(texts: list[str], units: Units, told: str) -> None:
     with pytest.raises(UnitsError, match=told):
         build(texts, units)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("character", True), ("unigram", False), ("bpe", False)])
+def test_a_head_of_letters_is_not_taken_for_the_subwords_asked_for(name: str, kept: bool, tmp_path: Path) -> None:
+    recogniser = checkpoints.load(Model(checkpoint="embedded:micro"), Whisper(), "en")
+    written = written_for(recogniser, TEXTS["English"][:2], KINDS[name])
+    assert written.kept == kept
+    if not kept:
+        assert any(len(piece) > 1 for piece in set(written.tokenizer.get_vocab()) - set(vocabulary.SPECIAL))
+        again = with_head(recogniser, written)
+        assert written_for(again, TEXTS["English"][:2], KINDS[name]).kept
 
 
 def test_a_new_head_keeps_the_units_that_the_old_one_knew(tmp_path: Path) -> None:
