@@ -194,6 +194,13 @@ def test_check_prints_what_will_happen(tmp_path: Path) -> None:
     assert not (small.ROOT / "runs" / "small").exists()
 
 
+def test_check_tells_that_what_is_taught_counts_as_wrong(tmp_path: Path) -> None:
+    done = small.hf_asr("-m", "hf_asr", "check", str(small.write(tmp_path)), "--set", "metric={case: keep}")
+    told = " ".join(done.stdout.split())
+    assert "transcripts of validation and test read otherwise under `text` than under `metric`" in told
+    assert "counts as wrong: give `metric` the steps of `text`" in told
+
+
 def test_check_tells_that_the_folder_is_taken(finished: Path, tmp_path: Path) -> None:
     done = small.hf_asr("-m", "hf_asr", "check", str(small.write(tmp_path)), "--set", f"output={finished}")
     assert done.returncode == 2
