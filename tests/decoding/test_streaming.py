@@ -479,3 +479,19 @@ def test_whisper_agrees_with_one_reading_and_ends_lines(whisper_checkpoint: Path
     reference = transcribe_recording(recogniser, clip).text
     assert [line.text for line in lines] == [reference, reference]
     assert lines[1].words[0].start > len(clip) / RATE + 1.5
+
+
+@pytest.mark.slow
+def test_whisper_closes_as_many_windows_as_come_at_once(whisper_checkpoint: Path) -> None:
+    recogniser = checkpoints.from_folder(str(whisper_checkpoint), recipe.Whisper(), "en")
+    clip = decode({"path": str(CLIP), "bytes": None})
+    times = round(40 * RATE / len(clip))
+    stream = local_agreement.WhisperStream(recogniser)
+    told = stream.push(np.tile(clip, times))
+    assert len(told.lines) >= 2
+    assert len(stream.window) <= local_agreement.WINDOW_SECONDS * RATE
+    assert all(line.words[-1].end - line.words[0].start <= local_agreement.WINDOW_SECONDS for line in told.lines)
+    lines = [*told.lines, *stream.finish().lines]
+    words = sum(len(line.text.split()) for line in lines)
+    asked = times * len(transcribe_recording(recogniser, clip).text.split())
+    assert abs(words - asked) <= 2 * len(lines)  # a word may be lost or read twice where a window was cut
