@@ -18,9 +18,9 @@ class NotANumber(UserError):
 class FiniteGradients(TrainerCallback):
     """Keeps the weights from a step whose gradient holds NaN or infinities, as a scaler does in fp16.
 
-    In bfloat16 on a CPU with AMX one step in some 600: for the kernel of a strided convolution oneDNN reads past the end
-    of its input and multiplies by zero, which only shows where no number lies (docs/log.md). One such step makes all
-    weights NaN.
+    In bfloat16 on a CPU with AMX one step in some 600: for the kernel of a strided convolution oneDNN reads past the
+    end of its input and multiplies by zero, which only shows where no number lies (docs/log.md). One such step makes
+    all weights NaN.
     """
 
     def __init__(self) -> None:
