@@ -44,8 +44,8 @@ def written_for(
     if units.kind == "phoneme":
         return _in_phonemes(recogniser, texts, units, language, more)
     own = None if recogniser.lexicon is not None else own
-    other = units.kind == "subword" and own is not None and vocabulary.is_of_letters(own)
-    if own is not None and not other and not any(vocabulary.unknown_characters(own, text) for text in texts):
+    too_small = own is not None and units.kind == "subword" and vocabulary.is_of_letters(own)
+    if own is not None and not too_small and not any(vocabulary.unknown_characters(own, text) for text in texts):
         return Written(own, recogniser.encode, kept=True)
     if own is not None and vocabulary.mostly_known(own, texts):
         texts.append(" ".join(vocabulary.letters(own)))  # a few letters more, and none that it knew forgotten
