@@ -38,7 +38,7 @@ def fit_decoder(
     """
     settings = decoding.lm
     assert settings is not None
-    alphabet, spoken = alphabet_for(recogniser), list(validation["text"])
+    alphabet, spoken = alphabet_for(recogniser), validation["text"][:]
     files = HeldOut([*spoken, *test_transcripts])
     learned = estimate(filter(None, chain(transcripts, brought(settings, files, text, language))), settings.order)
     _tell(learned, files.found, spoken)

@@ -47,7 +47,7 @@ def hear(
 ) -> list[Clip]:
     """The clips that weights are chosen on: as many as SECONDS and BYTES allow, drawn with a fixed seed."""
     recogniser.model.eval()
-    chosen = _some(recogniser, [float(seconds) for seconds in validation["seconds"]])
+    chosen = _some(recogniser, [float(seconds) for seconds in validation["seconds"][:]])
     clips: list[Clip] = []
     for _, batch in batches(recogniser, [validation[row]["seconds"] for row in chosen], True, batch_seconds):
         rows = [validation[chosen[number]] for number in batch]

@@ -64,7 +64,7 @@ def evaluate(
     The clips are shared among the processes of a distributed run; all get the whole result.
     """
     state, started = PartialState(), time.perf_counter()
-    seconds = [float(s) for s in clips["seconds"]]
+    seconds = [float(s) for s in clips["seconds"][:]]
     mine = list(range(state.process_index, len(clips), state.num_processes))
     unreadable: list[int] = []
 
@@ -103,7 +103,7 @@ def _gathered(mine: list[Any]) -> list[Any]:
 def _predictions(
     clips: Dataset, hypotheses: Sequence[str], seconds: Sequence[float], metric: recipe.Text, language: str | None
 ) -> list[Prediction]:
-    columns = zip(clips["id"], clips["raw"], clips["speaker"], hypotheses, seconds, strict=True)
+    columns = zip(clips["id"][:], clips["raw"][:], clips["speaker"][:], hypotheses, seconds, strict=True)
     return [
         Prediction(
             id=name,

@@ -111,7 +111,7 @@ def finetune(recipe: Recipe) -> dict[str, Any]:
         parameters=recogniser.parameters,
         contexts={context: _test(recogniser, clips, recipe, context) for context in _contexts(recipe, ready)},
         bytes=run.weight_bytes(folder / run.MODEL),
-        train_hours=sum(clips.train["seconds"]) / 3600,
+        train_hours=sum(clips.train["seconds"][:]) / 3600,
         train_minutes=trained.minutes,
     )
     if recipe.decoding.lm is not None:

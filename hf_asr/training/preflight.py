@@ -36,7 +36,7 @@ def preflight(recipe: Recipe) -> Preflight:
     changed = next(
         (
             (raw, text)
-            for raw, text in zip(ready.clips.train["raw"], ready.clips.train["text"], strict=True)
+            for raw, text in zip(ready.clips.train["raw"][:], ready.clips.train["text"][:], strict=True)
             if raw != text
         ),
         (ready.clips.train["raw"][0], ready.clips.train["text"][0]),

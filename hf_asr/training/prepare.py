@@ -46,7 +46,8 @@ def prepare(recipe: Recipe, skeleton: bool = False) -> Ready:
         clips = load_clips(recipe.data, recipe.text, recipe.language)
         clips = with_replay(clips, recipe.training.replay, recipe.data, recipe.text, recipe.language)
     recogniser = checkpoints.load(recipe.model, recipe.whisper, recipe.language, skeleton)
-    written = written_for(recogniser, clips.train["text"], recipe.units, recipe.language, _also_written(recipe, clips))
+    spoken = clips.train["text"][:]  # at once: row by row datasets takes seven times as long
+    written = written_for(recogniser, spoken, recipe.units, recipe.language, _also_written(recipe, clips))
 
     def unknown(text: str) -> set[str]:
         if written.lexicon is not None:
@@ -92,12 +93,13 @@ def _require_baseline(recipe: Recipe, clips: Clips) -> None:
     assert recipe.baseline is not None
     own = scratch_model(recipe.baseline, recipe.model)
     network = checkpoints.load(own, recipe.whisper, recipe.language, skeleton=True)
-    written_for(network, clips.train["text"], recipe.baseline.units, recipe.language, ())
+    written_for(network, clips.train["text"][:], recipe.baseline.units, recipe.language, ())
 
 
 def _counted_wrong(clips: Clips, recipe: Recipe) -> Iterator[str]:
     """A warning when a model would have errors that writes just what it was taught: `metric` does less than `text`."""
-    rows = [pair for side in (clips.validation, clips.test) for pair in zip(side["text"], side["raw"], strict=True)]
+    sides = [(side["text"][:], side["raw"][:]) for side in (clips.validation, clips.test)]
+    rows = [pair for texts, raw in sides for pair in zip(texts, raw, strict=True)]
     read = [[normalise(text, recipe.metric, recipe.language) for text in pair] for pair in rows]
     wrong = [number for number, (taught, written) in enumerate(read) if taught != written]
     if wrong:

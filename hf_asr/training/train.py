@@ -48,8 +48,8 @@ def plan_for(clips: Clips, recipe: Recipe, whisper: bool, processes: int) -> Pla
         raise DataError(f"{len(clips.train)} training clips cannot be shared by {parts} parts of a step")
     own = whisper and recipe.whisper.own_length
     return Plan(
-        seconds=np.asarray(clips.train["seconds"], float),
-        weights=np.asarray(clips.train["weight"], float),
+        seconds=np.asarray(clips.train["seconds"][:], float),
+        weights=np.asarray(clips.train["weight"][:], float),
         batch_seconds=recipe.training.batch_seconds,
         parts=parts,
         seed=recipe.seed,
