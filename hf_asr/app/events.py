@@ -92,7 +92,13 @@ def on_hear(sessions: dict[str, live.Session], asked: Mapping[str, Any], exhibit
         sound = str(asked["sound"])
         if len(sound) > MAX_CHUNK:
             raise AudioError("too much sound at once")
-        live.hear(session, decode({"path": None, "bytes": base64.b64decode(sound, validate=True)}))
+        piece = base64.b64decode(sound, validate=True)
+        if not piece.startswith(b"RIFF"):  # its header tells how long it is, before it takes memory
+            raise AudioError("what came is not a recording in WAV, as this page sends it")
+        audio = {"path": None, "bytes": piece}
+        if probe(audio) > live.LONGEST_SECONDS:
+            raise AudioError("too much sound at once")
+        live.hear(session, decode(audio))
         with decoding:
             new = live.advance(session, exhibit.systems[0])
     except Exception as error:

@@ -11,7 +11,7 @@ from huggingface_hub import snapshot_download
 from hf_asr import recipe, run
 from hf_asr.errors import UserError
 from hf_asr.evaluation.results import BASELINE, FINE_TUNED, PIPELINE, ZERO_SHOT
-from hf_asr.models.checkpoints import from_folder, saved_beams
+from hf_asr.models.checkpoints import EMBEDDED, from_folder, saved_beams
 from hf_asr.models.recogniser import CheckpointError, Recogniser
 from hf_asr.recipe import file as recipe_file
 from hf_asr.screen import say
@@ -82,7 +82,7 @@ def shown(name: str | Path) -> str:
     """A model or data set as a stranger may see it: a Hub id as it is, of a path its last part only."""
     text = str(name)
     hub = text.count("/") == 1 and not text.startswith(("/", ".", "~")) and not Path(text).exists()
-    return text if hub or text.startswith("embedded:") else Path(text).resolve().name
+    return text if hub or text.startswith(EMBEDDED) else Path(text).resolve().name
 
 
 def _find(target: str) -> tuple[Path | None, str]:
@@ -133,7 +133,8 @@ def _try(name: str, model: str, language: str | None, row: Any, revision: str | 
     """The same for what is only compared with: from this computer, never fetched; its absence is no error."""
     label = "random weights, the same recordings" if Path(model).parent.name == run.BASELINE else shown(model)
     try:
-        local = model if Path(model).is_dir() else snapshot_download(model, revision=revision, local_files_only=True)
+        here = Path(model).is_dir() or model.startswith(EMBEDDED)
+        local = model if here else snapshot_download(model, revision=revision, local_files_only=True)
         found = _load(name, local, language, row)
     except (OSError, ValueError, CheckpointError) as error:
         say(f"  [yellow]{name} is left out[/]: {label}: {str(error).splitlines()[0]}")

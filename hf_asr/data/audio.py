@@ -5,7 +5,8 @@ when it is installed. No ffmpeg program, no torchcodec, no torchaudio. How cut-o
 """
 
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +20,7 @@ from hf_asr.errors import UserError
 
 RATE = 16_000  # Hz; what every wav2vec2 and Whisper checkpoint expects
 UNKNOWN_LENGTH = 1 << 62  # samples; libsndfile counts more for a FLAC written to a pipe, without a length
-BLOCK = 1 << 16  # samples read at once when the length is unknown
+BLOCK = 1 << 16  # samples read at once when the length is unknown or libsndfile cannot seek (GSM in WAV)
 UNRECOGNISED = 1  # libsndfile: "Format not recognised"
 
 
@@ -67,19 +68,21 @@ def probe(audio: Mapping[str, Any]) -> float:
 
 def _samples(sound: soundfile.SoundFile) -> npt.NDArray[np.float32]:
     """All of it [samples, channels]."""
-    if sound.frames < UNKNOWN_LENGTH:
+    if sound.frames < UNKNOWN_LENGTH and sound.seekable():
         return np.asarray(sound.read(dtype="float32", always_2d=True), dtype=np.float32)
+    return np.concatenate([np.zeros((0, sound.channels), np.float32), *_blocks(sound)])
+
+
+def _blocks(sound: soundfile.SoundFile) -> Iterator[npt.NDArray[np.float32]]:
     sound.seekable = lambda: False  # soundfile seeks after each read, which fails without a length
-    parts = [np.zeros((0, sound.channels), np.float32)]
     while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
-        parts.append(block)
-    return np.concatenate(parts)
+        yield block
 
 
 def _flac_frames(sound: soundfile.SoundFile, audio: Mapping[str, Any]) -> int:
     """Length in samples, once its last frame has been read (0.03 ms more than the header alone)."""
     if sound.frames > UNKNOWN_LENGTH:
-        return len(_samples(sound))
+        return sum(map(len, _blocks(sound)))  # hours of silence are a small file: not all at once
     try:
         sound.seek(max(sound.frames - 1, 0))
         read = len(sound.read(1))
@@ -93,7 +96,10 @@ def _flac_frames(sound: soundfile.SoundFile, audio: Mapping[str, Any]) -> int:
 def open_audio(audio: Mapping[str, Any]) -> IO[bytes]:
     """The recording as a binary file; bytes win when present. Raises OSError, ValueError."""
     data = audio.get("bytes")
-    return io.BytesIO(data) if data is not None else io.BufferedReader(io.FileIO(str(audio.get("path"))))
+    if data is not None:
+        return io.BytesIO(data)
+    # by number: soundfile would go by the ending of a file with a name, and ask for the rate of a `.raw`
+    return io.BufferedReader(io.FileIO(os.open(str(audio.get("path")), os.O_RDONLY | getattr(os, "O_BINARY", 0))))
 
 
 def _open(audio: Mapping[str, Any]) -> IO[bytes]:

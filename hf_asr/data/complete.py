@@ -34,7 +34,7 @@ def wav_data(file: IO[bytes]) -> tuple[int, int]:
             at = file.tell()
             return at, wide if head[:4] == b"RF64" and size == 0xFFFF_FFFF else size
         if name == b"ds64":  # RF64 keeps its 64-bit sizes here: RIFF size, data size, ...
-            wide = struct.unpack("<QQ", file.read(16))[1]
+            wide = int.from_bytes(file.read(16)[8:], "little")
             size -= 16
         file.seek(size + size % 2, os.SEEK_CUR)
     return 0, 0

@@ -10,7 +10,7 @@ from datasets import Audio, Dataset
 from pyarrow import parquet
 
 from hf_asr.data.stream import NotInTables, column_names, only_split, stored_stream, tables_of, text_or_none
-from hf_asr.data.tables import AUDIO, FEATURES, DataError, LeftOut, chapter, column, to_dataset
+from hf_asr.data.tables import AUDIO, FEATURES, DataError, LeftOut, chapter, column, rows_of_split, to_dataset
 from hf_asr.recipe import Source
 
 CONVERTED = "refs/convert/parquet"  # the branch where the Hub keeps every dataset as parquet
@@ -42,6 +42,9 @@ def from_parquet(path: Path, source: Source) -> Dataset | None:
     if pa.types.is_string(stored) or pa.types.is_large_string(stored):
         return None
     loaded = datasets.load_dataset("parquet", data_files=str(path), split="train")
+    if source.split:
+        told = loaded["split"][:] if "split" in loaded.column_names else []
+        loaded = loaded.select(rows_of_split(source.split, told, path))
     return _clips(loaded, source.model_copy(update={"split": source.split or path.stem}))
 
 

@@ -27,6 +27,8 @@ from hf_asr.data.tables import (
     inside,
     optional_column,
     read_table,
+    require_whole_files,
+    rows_of_split,
     to_dataset,
 )
 from hf_asr.recipe import Source
@@ -155,11 +157,8 @@ def _table(path: Path, source: Source) -> tuple[Dataset, list[LeftOut]]:
             return stored, []
     columns, lines = read_table(path)
     if source.split:
-        there = sorted({line.values.get("split", "") for line in lines} - {""})
-        if source.split not in there:
-            told = f"its column `split` has {', '.join(there[:5])}" if there else "it has no column `split`"
-            raise DataError(f"`split: {source.split}`: no row of {path} says so; {told}")
-        lines = [line for line in lines if line.values.get("split") == source.split]
+        kept = rows_of_split(source.split, [line.values.get("split") for line in lines], path)
+        lines = [lines[number] for number in kept]
     rows, left = _rows(lines, columns, source, path.parent, path.parent)
     return to_dataset(rows), left
 
@@ -204,6 +203,7 @@ def _rows(
     text = column(source.text_column, TEXT, columns, "text")
     speaker = optional_column(source.speaker_column, SPEAKER, columns, "speaker")
     group = optional_column(source.group_column, ("group",), columns, "group")
+    require_whole_files(lines)
     rows: list[dict[str, Any]] = []
     left: list[tuple[str | None, LeftOut]] = []
     for line in lines:

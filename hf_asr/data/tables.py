@@ -87,6 +87,29 @@ def optional_column(wanted: str | None, usual: Sequence[str], found: Sequence[st
     return wanted or next((name for name in usual if name in found), None)
 
 
+def rows_of_split(split: str, told: Sequence[str | None], path: Path) -> list[int]:
+    """Numbers of the rows whose column `split` says so. Raises DataError when there is none."""
+    there = sorted({name for name in told if name})
+    if split not in there:
+        has = f"its column `split` has {', '.join(there[:5])}" if there else "it has no column `split`"
+        raise DataError(f"`split: {split}`: no row of {path} says so; {has}")
+    return [number for number, name in enumerate(told) if name == split]
+
+
+def require_whole_files(lines: Sequence[Line]) -> None:
+    """Raises DataError for a manifest of stretches, as NeMo writes them: `offset` seconds into a longer recording."""
+    for line in lines:
+        try:
+            within = float(line.values.get("offset") or 0) > 0
+        except ValueError:
+            continue
+        if within:
+            raise DataError(
+                f"{line.where} begins {line.values['offset']} s into its recording (column `offset`), which is not"
+                " cut here: write each utterance as a file of its own"
+            )
+
+
 def inside(folder: Path, name: str) -> str | None:
     """Absolute path of a file named in a manifest, or None when the name leads out of the folder.
 
@@ -117,9 +140,9 @@ def _delimited(path: Path, header: Sequence[str] | None) -> Iterator[Line]:
         if path.suffix.lower() == ".tsv" or header:  # Common Voice and LJSpeech quote nothing
             rows = csv.reader(file, delimiter="|" if header else "\t", quoting=csv.QUOTE_NONE)
         else:
-            rows = csv.reader(file, delimiter=max(",;\t|", key=first.count))
+            rows = csv.reader(file, delimiter=max(",;\t|", key=first.count), strict=True)
         names = list(header) if header else next(rows, [])
-        for row in rows:
+        for row in _quoted_soundly(rows, path):
             if not row:
                 continue
             where = f"{path.name} line {rows.line_num}"
@@ -129,6 +152,20 @@ def _delimited(path: Path, header: Sequence[str] | None) -> Iterator[Line]:
                 yield Line(where, values, ("malformed row", detail))
             else:
                 yield _checked(where, values)
+
+
+def _quoted_soundly(rows: Any, path: Path) -> Iterator[list[str]]:
+    """What a csv reader gives. Raises DataError where a quotation mark would swallow the rows after it."""
+    begun = rows.line_num + 1
+    try:
+        for row in rows:
+            yield row
+            begun = rows.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{path} cannot be read from line {begun} on: {error}. A field that begins with a quotation mark must end"
+            ' with one; one that belongs to the text is written "" in a quoted field'
+        ) from None
 
 
 def _json_lines(path: Path) -> Iterator[Line]:

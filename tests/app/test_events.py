@@ -180,6 +180,7 @@ def test_a_live_session_ends_with_what_a_file_of_it_gives(exhibit: Exhibit) -> N
         ({"session": "me", "sound": "!!!"}, "the terminal"),
         ({"session": "me", "sound": base64.b64encode(b"no sound at all").decode()}, "not a recording"),
         ({"session": "me", "sound": "A" * (16 * 2**20 + 1)}, "too much sound at once"),
+        (asked("me", np.zeros(8000), 1), "too much sound at once"),  # 16 kB that would become two hours
         ({}, "the terminal"),
     ],
 )

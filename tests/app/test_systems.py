@@ -48,6 +48,12 @@ def test_other_models_may_be_named_or_left_out(run_folder: Path, saved: Callable
     ]
 
 
+def test_a_checkpoint_of_the_package_is_there(saved: Callable[[int], Path], tmp_path: Path) -> None:
+    found = open_exhibit(str(build.folder(tmp_path / "run", saved(4), "embedded:micro")))
+    assert [(system.model, system.missing) for system in found.systems][1] == ("embedded:micro", "")
+    assert found.systems[1].recogniser is not None
+
+
 @pytest.mark.parametrize("checkpoint", ["nobody/has-this-model", "/nowhere/at/all/model-x", "not a name"])
 def test_what_is_not_on_this_computer_is_told_and_not_fetched(
     saved: Callable[[int], Path], tmp_path: Path, checkpoint: str

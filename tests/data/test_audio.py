@@ -54,6 +54,28 @@ def test_each_format_has_its_length_and_its_sound(kind, subtype, off):
     assert np.sqrt(np.mean(samples[2000:-4000] ** 2)) == pytest.approx(0.5 / np.sqrt(2), abs=0.03)
 
 
+def test_telephone_gsm_in_a_wav_is_read(tmp_path):
+    """libsndfile cannot seek in it, and soundfile then wants to be told how much to read."""
+    soundfile.write(tmp_path / "a.wav", tone(rate=8000), 8000, subtype="GSM610")
+    samples = decode({"path": str(tmp_path / "a.wav"), "bytes": None})
+    assert len(samples) / RATE == pytest.approx(probe({"path": str(tmp_path / "a.wav"), "bytes": None}))
+    assert np.sqrt(np.mean(samples[2000:-4000] ** 2)) == pytest.approx(0.5 / np.sqrt(2), abs=0.05)
+
+
+def test_the_name_of_a_file_says_nothing(tmp_path):
+    (tmp_path / "a.raw").write_bytes(stored())
+    assert len(decode({"path": str(tmp_path / "a.raw"), "bytes": None})) == RATE
+    (tmp_path / "b.raw").write_bytes(tone().tobytes())
+    for use in (decode, probe):
+        with pytest.raises(AudioError, match=r"b\.raw"):
+            use({"path": str(tmp_path / "b.raw"), "bytes": None})
+
+
+def test_a_header_that_ends_within_a_chunk_is_told():
+    with pytest.raises(AudioError):
+        probe(of(stored("RF64")[:30]))
+
+
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000])
 def test_other_rates_are_resampled_to_the_length_probe_foretells(rate):
     data = stored(seconds=1.2345, rate=rate)

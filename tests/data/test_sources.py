@@ -291,6 +291,41 @@ def test_split_takes_the_rows_that_say_so(folder):
         read_source(Source(path=str(folder / "other.csv"), split="dev"), None)
 
 
+def test_split_takes_the_rows_of_a_parquet_table_with_the_recordings_inside(folder):
+    sound = (folder / "a.wav").read_bytes()
+    rows = [
+        {"audio": {"bytes": sound, "path": None}, "text": f"text {n}", "split": split} for n, split in enumerate("ttd")
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "all.parquet")
+    table, _ = read_source(Source(path=str(folder / "all.parquet"), split="t"), None)
+    assert table["raw"][:] == ["text 0", "text 1"]
+    with pytest.raises(DataError, match=r"no row of .* its column `split` has d, t"):
+        read_source(Source(path=str(folder / "all.parquet"), split="s"), None)
+    pq.write_table(pa.Table.from_pylist(rows).drop_columns("split"), folder / "all.parquet")
+    with pytest.raises(DataError, match="it has no column `split`"):
+        read_source(Source(path=str(folder / "all.parquet"), split="t"), None)
+
+
+@pytest.mark.parametrize("after", ["c.wav,three\n", 'c.wav,"three\nd.wav,four\n'])
+def test_a_quotation_mark_that_nothing_closes_swallows_no_rows(folder, after):
+    (folder / "all.csv").write_text(f'path,text\na.wav,one\na.wav,"two\n{after}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"from line 3 on: .*begins with a quotation mark"):
+        read_source(Source(path=str(folder / "all.csv")), None)
+    (folder / "all.csv").write_text('path,text\na.wav,"""Two,"" she said"\na.wav,4" long\n', encoding="utf-8")
+    table, _ = read_source(Source(path=str(folder / "all.csv")), None)
+    assert table["raw"][:] == ['"Two," she said', '4" long']
+
+
+def test_stretches_of_longer_recordings_are_told(folder):
+    row = {"audio_filepath": "a.wav", "text": "one", "offset": 0.0, "duration": 0.5}
+    lines = [json.dumps(row), json.dumps(row | {"offset": 0.5})]
+    (folder / "all.jsonl").write_text(lines[0] + "\n", encoding="utf-8")
+    assert len(read_source(Source(path=str(folder / "all.jsonl")), None)[0]) == 1
+    (folder / "all.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(DataError, match=r"line 2 begins 0.5 s into its recording"):
+        read_source(Source(path=str(folder / "all.jsonl")), None)
+
+
 def test_a_folder_without_metadata_says_what_is_missing(folder):
     with pytest.raises(DataError, match=r"has no metadata\.csv"):
         read(folder)
