@@ -43,5 +43,10 @@ def _replay(clips: Clips) -> dict[str, Any] | None:
 
 
 def _side(table: Dataset) -> dict[str, Any]:
-    speakers = {speaker for speaker in table["speaker"] if speaker is not None}
-    return {"clips": len(table), "hours": sum(table["seconds"]) / 3600, "speakers": len(speakers)}
+    named = [speaker for speaker in table["speaker"][:] if speaker is not None]
+    return {
+        "clips": len(table),
+        "hours": sum(table["seconds"][:]) / 3600,
+        "speakers": len(set(named)),
+        "unnamed": len(table) - len(named),  # clips that name no speaker
+    }

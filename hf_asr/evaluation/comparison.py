@@ -100,6 +100,11 @@ def _finished(folder: Path) -> dict[str, Any]:
     if not (folder / run.RESULTS).is_file():
         what = "an unfinished run" if (folder / run.RECIPE).is_file() else "no run folder"
         raise run.RunError(f"{folder} is {what}: compare takes finished runs; any other model by --model")
+    if not (folder / run.PREDICTIONS).is_file():
+        raise run.RunError(
+            f"{folder} has no {run.PREDICTIONS}, which a pushed run leaves at home: name the folder it was made in, or"
+            " its model by --model"
+        )
     found: dict[str, Any] = run.read_json(folder / run.RESULTS)
     if "systems" not in found:
         raise run.RunError(f"{folder} was made by an earlier version of hf-asr: repeat the run")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
@@ -122,6 +123,8 @@ def _weights(kind: Any, model: recipe.Model, config: Any, skeleton: bool) -> tup
             use_safetensors=True,  # never unpickle what a stranger stored; on the Hub the rest is converted
             output_loading_info=True,
         )
+    except SafetensorError as error:
+        raise CheckpointError(f"the weights of {model.checkpoint} are cut short: copy them again ({error})") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot load {model.checkpoint}: {str(error).splitlines()[0]}") from error
     return network, not any(key.startswith("lm_head") for key in about["missing_keys"])
@@ -133,7 +136,7 @@ def _whisper(
     network, _ = _weights(WhisperForConditionalGeneration, model, config, skeleton)
     if model.checkpoint is None:
         raise CheckpointError("model.from_scratch makes CTC networks; Whisper needs a checkpoint")
-    processor = WhisperProcessor.from_pretrained(location(model.checkpoint), revision=model.revision or "main")
+    processor = _beside_weights(WhisperProcessor, model, revision=model.revision or "main")
     tokenizer = processor.tokenizer
     settings = _settings(model) if skeleton else network.generation_config
     prompt = set_prompt(tokenizer, settings, whisper.language or language, whisper.task)
@@ -168,17 +171,29 @@ def _ctc(model: recipe.Model, config: Any, skeleton: bool) -> Recogniser:
         extractor = _extractor(network)
     else:
         where = {"revision": model.revision, "trust_remote_code": model.trust_remote_code}
-        extractor = AutoFeatureExtractor.from_pretrained(location(model.checkpoint), **where)
+        extractor = _beside_weights(AutoFeatureExtractor, model, **where)
         about = f"weights of {model.checkpoint}"
         if has_head:
             try:
                 tokenizer = AutoTokenizer.from_pretrained(location(model.checkpoint), **where)
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, TypeError):
                 tokenizer = None  # a head without its vocabulary says nothing: a new one is made and the run says so
     encode = vocabulary.encoder(tokenizer) if tokenizer is not None else _no_units
     processor = Wav2Vec2Processor(extractor, tokenizer) if tokenizer is not None else _Headless(extractor)
     lexicon = vocabulary.lexicon_of(tokenizer)
     return Recogniser(family, network, processor, encode, lexicon=lexicon, about=about)
+
+
+def _beside_weights(kind: Any, model: recipe.Model, **where: Any) -> Any:
+    """The checkpoint's processor or part of one. Raises CheckpointError where only weights are."""
+    try:
+        return kind.from_pretrained(location(str(model.checkpoint)), **where)
+    except (OSError, ValueError, TypeError) as error:
+        told = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{model.checkpoint} has weights and no processor to go with them ({told}): copy the processor's and"
+            " tokenizer's files (*.json) of the model it was trained from into it"
+        ) from error
 
 
 def _extractor(network: Any) -> Any:

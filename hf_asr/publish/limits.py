@@ -31,7 +31,13 @@ def _training(facts: Facts) -> Iterator[str]:
     side, length = facts.data["sides"]["train"], hours(facts.train_hours)
     voices = side["speakers"]
     elsewhere = any(source.use == "test" for source in facts.recipe.data.sources)
-    if voices == 1:
+    unnamed = side.get("unnamed", 0)  # not told by earlier versions
+    if voices and unnamed:
+        yield (
+            f"It learned from {length}. {count(voices, 'speaker is', 'speakers are')} named there, and {unnamed:,} of"
+            f" {side['clips']:,} clips name none, so training and test may share voices."
+        )
+    elif voices == 1:
         others = facts.data["sides"]["test"]["speakers"] > 1 or elsewhere
         more = "" if others else f" Others were not measured{_but(facts)}."
         yield f"One voice: it learned from {length} of a single speaker.{more}"
@@ -72,8 +78,8 @@ def _test(facts: Facts) -> Iterator[str]:
     hard = list(hard_slices(facts))
     if hard:
         yield f"Worse than the {percent(row['wer'])} of all clips: {'; '.join(hard)}."
-    shared = facts.data["sides"]["test"]["speakers"]
-    if shared == 1 and facts.data["sides"]["train"]["speakers"] > 1:
+    test = facts.data["sides"]["test"]
+    if test["speakers"] == 1 and not test.get("unnamed") and facts.data["sides"]["train"]["speakers"] > 1:
         yield "The test side is a single voice."
     seconds = facts.recipe.data.max_seconds
     yield f"Clips longer than {seconds:g} s were neither trained on nor tested."

@@ -1,6 +1,6 @@
 """How a model came about: data, procedure, time and energy, and the command that repeats it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hf_asr.publish.citation import links
@@ -31,10 +31,7 @@ LOOKS = 12  # rows of the table of looks at validation
 def data(facts: Facts) -> str:
     """Where clips come from, how many are on each side, and what was left out and why."""
     told = facts.data
-    rows = [
-        [side, f"{row['clips']:,}", hours(row["hours"]), str(row["speakers"]) if row["speakers"] else "not named"]
-        for side, row in told["sides"].items()
-    ]
+    rows = [[side, f"{row['clips']:,}", hours(row["hours"]), _speakers(row)] for side, row in told["sides"].items()]
     used = sum(row["hours"] for row in told["sides"].values())
     parts = [
         listed(f"{_source(facts, source)}{_use(source)}" for source in facts.recipe.data.sources),
@@ -77,6 +74,12 @@ def _division(recipe: Recipe) -> str:
         return "Which clips are on which side is the sources' own division."
     by = {"auto": "group, speaker or transcript (the first of them that the data allow)"}.get(splits.by, splits.by)
     return f"Clips were divided at random (seed {splits.seed}) so that no {by} is on two sides."
+
+
+def _speakers(side: Mapping[str, Any]) -> str:
+    if not side["speakers"]:
+        return "not named"
+    return f"{side['speakers']}" + (f", and {side['unnamed']:,} clips name none" if side.get("unnamed") else "")
 
 
 def _left_out(facts: Facts) -> str:

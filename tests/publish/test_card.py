@@ -417,6 +417,16 @@ def test_attribution_of_embedded_recordings(tmp_path: Path) -> None:
     assert "Allison" not in card(other) and "No licence was named" in card(other)
 
 
+def test_clips_that_name_no_speaker_are_not_counted_as_one_more_of_his(tmp_path: Path) -> None:
+    sides = copy.deepcopy(finished.DATA["sides"])
+    sides["train"] |= {"clips": 310, "speakers": 1, "unnamed": 270}
+    sides["test"] |= {"clips": 40, "speakers": 1, "unnamed": 40}
+    text = card(finished.write(tmp_path / "run", data={"sides": sides}))
+    assert "1 speaker is named there, and 270 of 310 clips name none" in text
+    assert "single speaker" not in text and "single voice" not in text
+    assert "1, and 270 clips name none" in text
+
+
 def test_limitations_follow_from_the_facts(tmp_path: Path) -> None:
     text = card(finished.write(tmp_path / "run"))
     assert f"One voice: it learned from 15.6{NBSP}min of a single speaker." in text

@@ -58,11 +58,22 @@ def test_figures_are_those_of_results(tmp_path: Path) -> None:
 
 
 def test_hub_datasets_with_their_own_sides(tmp_path: Path) -> None:
-    found = loaded(finished.write(tmp_path / "run", recipe={"data": {"sources": COMMON_VOICE}, "language": "cy"}))
+    given = {"data": {"sources": COMMON_VOICE}, "language": "cy"}
+    found = loaded(finished.write(tmp_path / "run", recipe=given, data={"left_out_by_reason": {}}))
     one = found.eval_results[0]
     assert found.datasets == ["mozilla-foundation/common_voice_17_0"]
     assert (one.dataset_type, one.dataset_config) == ("mozilla-foundation/common_voice_17_0", "cy")
     assert (one.dataset_split, one.dataset_revision) == ("test", COMMIT)
+
+
+@pytest.mark.parametrize(("reason", "whole"), [("too long", False), ("transcript also in test", True)])
+def test_a_split_without_its_longest_clips_is_not_that_split(tmp_path: Path, reason: str, whole: bool) -> None:
+    guard = {"name": "other", "source": {"path": "a/b", "split": "test"}}
+    given = {"data": {"sources": COMMON_VOICE}, "language": "cy", "guards": [guard]}
+    left_out = {"left_out_by_reason": {reason: {"clips": 3, "hours": 0.03}}}
+    folder = finished.write(tmp_path / "run", recipe=given, data=left_out)
+    assert loaded(folder).eval_results[0].dataset_split == ("test" if whole else None)
+    assert bool(eval_results(folder)) is whole
 
 
 def test_local_guard_does_not_join_the_test_side(tmp_path: Path) -> None:
@@ -186,7 +197,8 @@ def test_rules_of_the_hub(block: str, found: int) -> None:
 
 
 def test_eval_results_in_the_hubs_format(tmp_path: Path) -> None:
-    folder = finished.write(tmp_path / "run", recipe={"data": {"sources": COMMON_VOICE}, "language": "cy"})
+    given = {"data": {"sources": COMMON_VOICE}, "language": "cy"}
+    folder = finished.write(tmp_path / "run", recipe=given, data={"left_out_by_reason": {}})
     ((path, text),) = eval_results(folder).items()
     (entry,) = parse_eval_result_entries(yaml.safe_load(text))
     assert path == ".eval_results/mozilla-foundation-common-voice-17-0.yaml"
