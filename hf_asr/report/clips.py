@@ -47,7 +47,7 @@ def island(
     chosen = FINE_TUNED if FINE_TUNED in heard else next(iter(heard), "")
     errors = [sum(op != "=" for op in ops) for ops in columns["ops"].get(chosen, [""] * len(rows))]
     ranking = sorted(range(len(rows)), key=lambda n: (-errors[n], n))
-    kept = sorted(ranking[: _fitting(columns, len(rows), room * 4 // 5)])
+    kept = sorted(_fitting(columns, ranking, room * 4 // 5))
     columns = _taken(columns, kept)
     room -= len(_json(columns).encode())
 
@@ -113,10 +113,18 @@ def _taken(columns: Mapping[str, Any], kept: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _fitting(columns: Mapping[str, Any], clips: int, room: int) -> int:
-    """How many clips have room, were all as long as the mean."""
-    size = len(_json(columns).encode())
-    return clips if size <= room else clips * max(room, 0) // size
+def _fitting(columns: Mapping[str, Any], ranking: Sequence[int], room: int) -> Sequence[int]:
+    """The first of the ranking that have room together; they are longer than others, as long ones have more errors."""
+    if len(_json(columns).encode()) <= room:
+        return ranking
+    frame = len(_json(_taken(columns, [])).encode())
+    commas = len(columns) + sum(len(column) for column in columns.values() if isinstance(column, Mapping))
+    room -= frame
+    for place, n in enumerate(ranking):
+        room -= len(_json(_taken(columns, [n])).encode()) - frame + commas
+        if room < 0:
+            return ranking[:place]
+    return ranking
 
 
 def _recordings(folder: Path, ranked: Sequence[str], most: int) -> list[tuple[str, Path]]:

@@ -390,6 +390,17 @@ def test_room_is_kept_for_clips_then_recordings_then_texts_as_written(finished: 
     assert max(len(errors[name].replace("=", "")) for name in missing) <= fewest
 
 
+def test_worst_clips_that_are_the_longest_find_no_more_room_than_there_is(finished: Path) -> None:
+    recipe, rows = recipe_file.load(str(finished)), run.read_lines(finished / run.PREDICTIONS)
+    long = " ".join(f"word{n}" for n in range(300))
+    wrong = {name: {"pipeline": "something else"} for name in rows[0]["systems"]}
+    some = [row | {"id": f"long-{n}", "reference": long, "systems": wrong} for n, row in enumerate(rows[:20])]
+    found = clips.island(finished, [*some, *rows], recipe, list(wrong), 0, 45_000)
+    assert len(found.json.encode()) <= 45_000
+    assert 5 < found.clips < 20
+    assert set(json.loads(found.json)["id"]) == {f"long-{n}" for n in range(found.clips)}
+
+
 def test_scripts_without_spaces_are_compared_by_characters(tmp_path: Path) -> None:
     clips_ = [(f"zh-{n}", "今天天气很好", 2.0) for n in range(6)] + [("th", "วันนี้ดี", 2.0)]
     read = Reader(page.build(made.write(tmp_path / "run", clips_, language="zh")))
