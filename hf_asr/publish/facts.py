@@ -1,6 +1,5 @@
 """What a finished run folder tells, read once, without any folder of a machine: card and metadata are made of it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +9,8 @@ from typing import Any
 from hf_asr import run
 from hf_asr.publish.public import EMBEDDED, finished, last_part, recipe_of, results_of, without_paths
 from hf_asr.recipe import Recipe, Source
+from hf_asr.report.numbered import NAMED
 
-NAMED = re.compile(r" \(.*\)$")
 PIPELINE, OWN = "pipeline", "own length"  # evaluation.results has them, too, but would bring torch
 ZERO_SHOT, FINE_TUNED, BASELINE = "zero-shot", "fine-tuned", "baseline"
 EMBEDDED_NAMES = {"prompts-en": "Asterisk core sounds, English prompts"}
@@ -83,7 +82,6 @@ def read(folder: Path, repository: str | None = None, partner: str | None = None
     recipe, hub = recipe_of(folder)
     config = folder / run.MODEL / "config.json"
     data = run.read_json(folder / run.DATA)
-    # those that name speakers and clips do so at their end, in brackets
     warnings = [NAMED.sub("", without_paths(str(warning))) for warning in data.get("warnings") or ()]
     return Facts(
         recipe=recipe,

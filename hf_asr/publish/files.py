@@ -56,11 +56,10 @@ def gather(folder: Path, repository: str, other: tuple[str, str] | None, audio: 
     files += [File(name, text.encode()) for name, text in texts.items()]
     if (folder / run.LOG).is_file():
         files.append(File(run.LOG, folder / run.LOG))
-    files.append(File(run.REPORT, build(folder, audio).encode()))
+    files.append(File(run.REPORT, build(folder, audio, named=False).encode()))
     stays += [(name, why) for name, why in STAYS.items() if (folder / name).exists() and not (other and "--" in why)]
     notes = [f"{name} stays here: {why}" for name, why in stays]
-    shows = "transcripts of test clips, their names and their speakers'"
-    notes.append(f"{run.REPORT} shows {shows}{' and has recordings of some' if audio else ''}")
+    notes.append(f"{run.REPORT} shows transcripts of test clips{' and has recordings of some' if audio else ''}")
     notes += [f"{run.CARD} is pushed as it was changed by hand"] if by_hand else []
     by_path = {file.path: file for file in files}  # of two at one place the run's own, not the model folder's
     return Gathered(tuple(by_path[path] for path in sorted(by_path)), tuple(notes))

@@ -11,6 +11,7 @@ from typing import Any
 from hf_asr import run
 from hf_asr.evaluation.metrics import word_diff
 from hf_asr.recipe import Recipe
+from hf_asr.report.numbered import RECORDING
 from hf_asr.report.words import PIPELINE, is_number
 from hf_asr.text.normalise import UNSPACED, normalise
 
@@ -51,7 +52,8 @@ def island(
     columns = _taken(columns, kept)
     room -= len(_json(columns).encode())
 
-    wanted = _recordings(folder, [rows[n]["id"] for n in ranking], recordings)
+    ranked = [(rows[n]["id"], rows[n].get(RECORDING, rows[n]["id"])) for n in ranking]
+    wanted = _recordings(folder, ranked, recordings)
     audio: dict[str, str] = {}
     for identity, path in wanted:
         data = f"data:{TYPES[path.suffix.lower()]};base64,{base64.b64encode(path.read_bytes()).decode()}"
@@ -127,12 +129,12 @@ def _fitting(columns: Mapping[str, Any], ranking: Sequence[int], room: int) -> S
     return ranking
 
 
-def _recordings(folder: Path, ranked: Sequence[str], most: int) -> list[tuple[str, Path]]:
-    """Id and file of the worst clips whose recordings the run kept."""
+def _recordings(folder: Path, ranked: Sequence[tuple[str, str]], most: int) -> list[tuple[str, Path]]:
+    """Id and file of the worst clips whose recordings the run kept. ranked: (id, name in the run's index)."""
     index = folder / run.AUDIO / "index.json"
     files = run.read_json(index) if most > 0 and index.exists() else {}
     # only the name: an index says nothing about files elsewhere
-    paths = [(name, folder / run.AUDIO / Path(str(files[name])).name) for name in ranked if name in files]
+    paths = [(shown, folder / run.AUDIO / Path(str(files[name])).name) for shown, name in ranked if name in files]
     return [(name, path) for name, path in paths if path.suffix.lower() in TYPES and path.is_file()][:most]
 
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from hf_asr import __version__, run
 from hf_asr.recipe import Recipe, scalars
 from hf_asr.recipe import file as recipe_file
-from hf_asr.report import clips, figures, words
+from hf_asr.report import clips, figures, numbered, words
 
 LIMIT = 10_000_000  # bytes of the file
 MARGIN = 20_000  # of them for the notes that are only known when the clips are in
@@ -44,14 +44,17 @@ def write(folder: Path, audio: bool = True, worst: int = 20, refresh: int | None
     return folder / run.REPORT
 
 
-def build(folder: Path, audio: bool = True, worst: int = 20, refresh: int | None = None) -> str:
+def build(folder: Path, audio: bool = True, worst: int = 20, refresh: int | None = None, named: bool = True) -> str:
     """The report of a run, finished or not, as one HTML text of at most 10 MB.
 
     audio: embed recordings, of the `worst` clips, which are also the clips on a page of the list. refresh: seconds
-    after which an unfinished run's page loads itself anew. Raises RunError when the folder holds no run, or one of
-    an older version.
+    after which an unfinished run's page loads itself anew. named: False for a page that others shall see, with clips
+    and speakers by number. Raises RunError when the folder holds no run, or one of an older version.
     """
     found = read(folder)
+    if not named:
+        rows, results = numbered.rows_and_results(found.predictions, found.results)
+        found = replace(found, predictions=rows, results=results, data=numbered.data(found.data))
     context = _context(found) | {
         "worst": worst,
         "audio": audio and worst > 0,

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import re
+import shutil
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -388,6 +389,31 @@ def test_room_is_kept_for_clips_then_recordings_then_texts_as_written(finished: 
     missing = set(everything["id"]) - set(kept["id"])
     errors = dict(zip(everything["id"], everything["ops"]["fine-tuned"], strict=True))
     assert max(len(errors[name].replace("=", "")) for name in missing) <= fewest
+
+
+def test_a_page_for_others_names_no_clip_and_no_speaker(finished: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(finished, tmp_path / "run")
+    rows = run.read_lines(folder / run.PREDICTIONS)
+    rows = [row | {"speaker": f"Jane Doe {number % 7}"} for number, row in enumerate(rows)]
+    run.write(folder / run.PREDICTIONS, "".join(json.dumps(row) + "\n" for row in rows))
+    results, data = run.read_json(folder / run.RESULTS), run.read_json(folder / run.DATA)
+    results["parity"] = {"clips": 2, "equal": 1, "differing": [[rows[3]["id"], "one", "two"]]}
+    one = {"by": "speaker", "slice": "Jane Doe 4", "clips": 1, "words": 9, "seconds": 3.0, "systems": {}}
+    results["slices"] = [*(results.get("slices") or []), one]
+    data["warnings"] = ["2 speakers are in test and in train (Jane Doe 1, Jane Doe 2)"]
+    data["left_out"] = [{"id": "Jane/Doe", "reason": "too long", "detail": "Jane Doe's", "seconds": 31.0}]
+    run.write_json(folder / run.RESULTS, results)
+    run.write_json(folder / run.DATA, data)
+    assert "Jane" in page.build(folder)
+    text = page.build(folder, named=False)
+    assert "Jane" not in text
+    assert not [row["id"] for row in rows if f'"{row["id"]}"' in text or f">{row['id']}<" in text]
+    island = Reader(text).island()
+    assert island["id"][0] == "clip 1"
+    assert island["speaker"][4] == "speaker 1"  # as the card numbers its slices
+    assert len(island["audio"]) == len(Reader(page.build(folder)).island()["audio"]) > 0
+    assert set(island["audio"]) <= set(island["id"])
+    assert "<bdi>clip 4</bdi>" in text
 
 
 def test_worst_clips_that_are_the_longest_find_no_more_room_than_there_is(finished: Path) -> None:
