@@ -1,5 +1,6 @@
 """A run with a baseline, and `hf-asr compare`: the same numbers everywhere, and no comparison of different clips."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,10 @@ def test_what_is_no_finished_run_is_told(compared: Path, tmp_path: Path) -> None
     (tmp_path / run.RECIPE).write_text("")
     with pytest.raises(run.RunError, match="unfinished"):
         compare_runs([compared, tmp_path])
+    pushed = shutil.copytree(compared, tmp_path / "pushed")
+    (pushed / run.PREDICTIONS).unlink()
+    with pytest.raises(run.RunError, match=r"has no predictions\.jsonl"):
+        compare_runs([compared, pushed])
 
 
 def test_whisper_has_no_baseline_of_its_own_shape(tmp_path: Path) -> None:
