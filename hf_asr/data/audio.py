@@ -5,7 +5,6 @@ when it is installed. No ffmpeg program, no torchcodec, no torchaudio. How cut-o
 """
 
 import io
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -98,8 +97,9 @@ def open_audio(audio: Mapping[str, Any]) -> IO[bytes]:
     data = audio.get("bytes")
     if data is not None:
         return io.BytesIO(data)
-    # by number: soundfile would go by the ending of a file with a name, and ask for the rate of a `.raw`
-    return io.BufferedReader(io.FileIO(os.open(str(audio.get("path")), os.O_RDONLY | getattr(os, "O_BINARY", 0))))
+    file = io.FileIO(str(audio.get("path")))
+    vars(file)["name"] = file.fileno()  # soundfile would go by a name's ending, and ask for the rate of a `.raw`
+    return io.BufferedReader(file)
 
 
 def _open(audio: Mapping[str, Any]) -> IO[bytes]:
